@@ -1,0 +1,125 @@
+"""What a brain is: a turn goes in, reply events come out, in the order in which they can be played.
+
+A brain (`solami.agent`, later `solami.vla`) knows nothing of sockets; the model server turns its events into messages.
+All times are milliseconds from the reply's first audio sample.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from solami_protocol.phones import Phone
+
+__all__ = [
+    "Act",
+    "Affect",
+    "Brain",
+    "Exchange",
+    "Gesture",
+    "Phones",
+    "Pose",
+    "ReplyEvent",
+    "Speech",
+    "Text",
+    "Turn",
+]
+
+Cause = Literal["voice", "act", "text", "timer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something the user did with the body (`wave`, ...), seen with `confidence` 0 to 1 on `side` left, right or both."""
+
+    name: str
+    confidence: float = 1.0
+    side: Literal["left", "right", "both", ""] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One past turn as it was perceived: what the user said or did, and what of the answer was heard."""
+
+    user: str
+    character: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """All that a brain is told about the turn it answers."""
+
+    number: int
+    cause: Cause
+    text: str = ""
+    acts: tuple[Act, ...] = ()
+    occasion: Literal["", "greeting", "silence", "leaving"] = ""
+    """For cause `timer`: why the character speaks unasked."""
+    history: tuple[Exchange, ...] = ()
+    user_name: str = ""
+    locale: str = "en"
+    start_pose: "Pose | None" = None
+    """The last frame that the character showed, where known; the reply starts from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A caption: `text` is spoken from `at_ms` on, for `d_ms`."""
+
+    text: str
+    at_ms: float
+    d_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """Phones of coming speech; leaves before the `Speech` that it belongs to."""
+
+    phones: tuple[Phone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """`pcm` (N,) int16 mono at 24 kHz, played from `t_ms` on; pieces follow each other without gaps."""
+
+    pcm: np.ndarray
+    t_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Body and hands at 30 fps from `t_ms` on: `root_m` (T, 3) float32, `rotations` (T, 55, 4) float32 x y z w."""
+
+    root_m: np.ndarray
+    rotations: np.ndarray
+    t_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """An authored gesture whose stroke (its peak) falls at `stroke_ms`; for reports, the pose already holds it."""
+
+    name: str
+    stroke_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Affect:
+    """How the reply feels, weights 0 to 1 by name (`joy`, `sadness`, `anger`, `surprise`, ...); for the face."""
+
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+ReplyEvent = Text | Phones | Speech | Pose | Gesture | Affect
+
+
+class Brain(Protocol):
+    """Answers turns for one session. `name` is what reports call it (`retrieval`, `llm`, `vla`)."""
+
+    name: str
+
+    def reply(self, turn: Turn) -> AsyncIterator[ReplyEvent]:
+        """Yield the reply's events; closing the iterator stops all work for the turn. Speculation is allowed: a call
+        has no effect that outlives it (the server keeps the history)."""
+        ...
