@@ -1,11 +1,11 @@
 """The errors that cross a process border, and the WebSocket close codes of DESIGN 3.11.
 
-    SolamiError               anything we raise on purpose; `code` is its name on the wire
-    +-- ProtocolError         bytes or JSON from outside that break the contract; names the field
-    +-- SettingsError         a config file, variable or argument that cannot be used
-    +-- MissingExtra          a part that is not installed; says what to install
-    +-- InputError            a user's file (audio, motion, card) that cannot be used
-    +-- Unavailable           an upstream that does not answer; `retry_after_s` says when to come back
+SolamiError               anything we raise on purpose; `code` is its name on the wire
++-- ProtocolError         bytes or JSON from outside that break the contract; names the field
++-- SettingsError         a config file, variable or argument that cannot be used
++-- MissingExtra          a part that is not installed; says what to install
++-- InputError            a user's file (audio, motion, card) that cannot be used
++-- Unavailable           an upstream that does not answer; `retry_after_s` says when to come back
 """
 
 from dataclasses import dataclass

@@ -18,15 +18,15 @@ class Phone(NamedTuple):
     d_ms: float
 
 
-VOWELS = frozenset("aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw".split())
-CONSONANTS = frozenset("b ch d dh f g hh jh k l m n ng p r s sh t th v w y z zh".split())
+VOWELS = frozenset(["aa", "ae", "ah", "ao", "aw", "ax", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"])
+CONSONANTS = frozenset(["b", "ch", "d", "dh", "f", "g", "hh", "jh", "k", "l", "m", "n", "ng", "p", "r", "s", "sh", "t", "th", "v", "w", "y", "z", "zh"])
 PHONES: tuple[str, ...] = (*sorted(VOWELS | CONSONANTS), "sil")
 
-BILABIAL = frozenset("m b p".split())
+BILABIAL = frozenset(["m", "b", "p"])
 """The lips touch."""
-LABIODENTAL = frozenset("f v".split())
+LABIODENTAL = frozenset(["f", "v"])
 """The lower lip meets the upper teeth."""
-OPEN_VOWELS = frozenset("aa ae ah ao aw ay".split())
+OPEN_VOWELS = frozenset(["aa", "ae", "ah", "ao", "aw", "ay"])
 """The jaw is clearly down."""
-ROUNDED = frozenset("uw uh ow ao w oy".split())
+ROUNDED = frozenset(["uw", "uh", "ow", "ao", "w", "oy"])
 """The lips are rounded; /u o w/ of the lip measurements are uw, ow and w."""
