@@ -13,7 +13,7 @@
 """
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 import numpy as np
@@ -280,8 +280,3 @@ def face_weights(frame: MediaFrame) -> np.ndarray:
 def stamp_seq(data: bytes, seq: int) -> bytes:
     """Return an encoded frame with `seq` in its header (the gateway does this with the stream's id)."""
     return data[:4] + struct.pack("<I", seq) + data[8:]
-
-
-def with_seq(frame: MediaFrame, seq: int) -> MediaFrame:
-    """Return the frame with another seq."""
-    return replace(frame, seq=seq)

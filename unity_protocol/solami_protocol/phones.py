@@ -19,7 +19,34 @@ class Phone(NamedTuple):
 
 
 VOWELS = frozenset(["aa", "ae", "ah", "ao", "aw", "ax", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"])
-CONSONANTS = frozenset(["b", "ch", "d", "dh", "f", "g", "hh", "jh", "k", "l", "m", "n", "ng", "p", "r", "s", "sh", "t", "th", "v", "w", "y", "z", "zh"])
+CONSONANTS = frozenset(
+    [
+        "b",
+        "ch",
+        "d",
+        "dh",
+        "f",
+        "g",
+        "hh",
+        "jh",
+        "k",
+        "l",
+        "m",
+        "n",
+        "ng",
+        "p",
+        "r",
+        "s",
+        "sh",
+        "t",
+        "th",
+        "v",
+        "w",
+        "y",
+        "z",
+        "zh",
+    ]
+)
 PHONES: tuple[str, ...] = (*sorted(VOWELS | CONSONANTS), "sil")
 
 BILABIAL = frozenset(["m", "b", "p"])
