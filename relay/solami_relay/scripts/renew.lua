@@ -1,0 +1,7 @@
+-- Prolong a lease.
+-- KEYS  lease     ARGV  holder, lease_ms
+-- Returns the end of the lease in ms, 0 when it is not the holder's.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local time = redis.call('TIME')
+return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(ARGV[2])
