@@ -1,0 +1,170 @@
+"""`POST /v1/turns`: one whole turn over plain HTTP, answered as NDJSON while the reply is made."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from solami.brain import Act, Exchange, Turn
+from solami.perception import Perception
+from solami.server.engines import Engines
+from solami.server.live import ENGINES
+from solami.server.seen import describe, pose_times_us
+from solami.server.tape import Outgoing, Tape
+from solami.speech.recordings import read_recording
+from solami_protocol.errors import InputError
+from solami_protocol.live import Exchange as WireExchange
+from solami_protocol.live import PerceptSeen, TranscriptSeen, WordTime
+from solami_protocol.messages import Message
+from solami_protocol.skeleton import FPS, JOINT_COUNT
+from solami_tokenizers.motion import read_motion
+
+__all__ = ["TurnRequest", "post_turn"]
+
+MAX_PART_BYTES = 24 * 2**20
+
+
+class TurnRequest(BaseModel):
+    """The `turn` part: JSON. `text` stands for words when there is no audio."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    character: str
+    text: str = Field("", max_length=4000)
+    brain: str | None = None
+    user_name: str = Field("", max_length=64)
+    locale: str = Field("en", max_length=16)
+    history: list[WireExchange] = Field(default=[], max_length=64)
+
+
+async def post_turn(request: web.Request) -> web.StreamResponse:
+    """Answer one turn. 400 names what was wrong; 503 with Retry-After when the server is full."""
+    engines = request.app[ENGINES]
+    async with _slot(engines):
+        parts = await _parts(request)
+        asked = _asked(parts.get("turn"))
+        messages = _answer(engines, asked, parts)
+        if "application/json" in request.headers.get("Accept", ""):
+            return web.json_response({"events": [_event(m) async for m in messages]})
+        # the first event is made before the status is sent, so that bad input still gets its 400
+        first = await anext(messages)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        try:
+            await response.write(_line(first))
+            async for message in messages:
+                await response.write(_line(message))
+        finally:
+            await messages.aclose()
+        engines.metrics.turns.inc()
+        await response.write_eof()
+        return response
+
+
+@asynccontextmanager
+async def _slot(engines: Engines) -> AsyncIterator[None]:
+    if engines.turns >= engines.settings.max_turns:
+        raise web.HTTPServiceUnavailable(text="all turns are taken; try again", headers={"Retry-After": "1"})
+    engines.turns += 1
+    try:
+        yield
+    finally:
+        engines.turns -= 1
+
+
+async def _parts(request: web.Request) -> dict[str, bytes]:
+    if not request.content_type.startswith("multipart/"):
+        raise InputError("the body must be multipart/form-data with a part `turn` (JSON), and `audio` or `motion`")
+    parts: dict[str, bytes] = {}
+    async for part in await request.multipart():
+        name = getattr(part, "name", None)
+        if name not in ("turn", "audio", "motion"):
+            raise InputError(f"unknown part {name!r}; expected turn, audio, motion")
+        data = bytearray()
+        while chunk := await part.read_chunk(65536):  # type: ignore[union-attr]
+            data += chunk
+            if len(data) > MAX_PART_BYTES:
+                raise InputError(f"part {name}: larger than {MAX_PART_BYTES >> 20} MB")
+        parts[name] = bytes(data)
+    return parts
+
+
+def _asked(raw: bytes | None) -> TurnRequest:
+    if raw is None:
+        raise InputError('part `turn` is missing: JSON with at least {"character": ...}')
+    try:
+        return TurnRequest.model_validate_json(raw)
+    except ValidationError as exc:
+        error = exc.errors()[0]
+        raise InputError(f"turn.{'.'.join(map(str, error['loc']))}: {error['msg']}") from None
+
+
+async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes]) -> AsyncIterator[Outgoing]:
+    card = engines.character(asked.character)
+    loop = asyncio.get_running_loop()
+    text, acts = asked.text, ()
+    if "audio" in parts:
+        transcript = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, parts["audio"])
+        text = transcript.text
+        yield transcript
+    if "motion" in parts:
+        seen = await loop.run_in_executor(None, _perceive, parts["motion"])
+        acts = tuple(Act(a.name, a.confidence, a.side) for a in seen.acts if a.phase == "began")
+        yield seen
+    if not (text or acts):
+        raise InputError("nothing to answer: no words were heard and no act was seen; send audio, motion or text")
+    history = tuple(Exchange(e.user, e.character, e.interrupted) for e in asked.history)
+    turn = Turn(
+        number=1,
+        cause="voice" if "audio" in parts else "text" if text else "act",
+        text=text,
+        acts=acts,
+        history=history,
+        user_name=asked.user_name,
+        locale=asked.locale,
+    )
+    tape = Tape(engines.brain(card, asked.brain), turn)
+    tape.begin(engines.settings.turn_limit_s, lambda exc: engines.failed("brain", exc))
+    try:
+        async for message in tape.play():
+            yield message
+    finally:
+        await tape.stop()
+
+
+def _transcribe(engines: Engines, data: bytes) -> TranscriptSeen:
+    recording = read_recording(data)
+    recogniser = engines.open_recogniser()
+    try:
+        for at in range(0, len(recording.pcm), 3200):
+            recogniser.feed(recording.pcm[at : at + 3200])
+        heard = recogniser.pause()
+    finally:
+        recogniser.close()
+    words = [WordTime(w=w.w, t_ms=w.t_ms, d_ms=w.d_ms) for w in heard.words]
+    return TranscriptSeen(turn=1, text=heard.text, words=words, complete=heard.complete, confidence=heard.confidence)
+
+
+def _perceive(data: bytes) -> PerceptSeen:
+    clip = read_motion(data).resampled(FPS)
+    perception = Perception()
+    measured = np.full((len(clip.root_m), JOINT_COUNT), 2, np.uint8)
+    percepts = perception.feed(pose_times_us(0, len(clip.root_m)), clip.root_m, clip.rotations, measured)
+    acts, tracking = describe(percepts)
+    return PerceptSeen(turn=1, acts=acts, tracking=tracking)
+
+
+def _event(message: Outgoing) -> dict[str, Any]:
+    if isinstance(message, Message):
+        return json.loads(message.encode())
+    return {"type": "media", "frame": base64.b64encode(message.encode()).decode()}
+
+
+def _line(message: Outgoing) -> bytes:
+    return json.dumps(_event(message)).encode() + b"\n"
