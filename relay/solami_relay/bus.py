@@ -6,7 +6,6 @@ Guarantees: down entries of a session are numbered 1, 2, 3, ... without a hole; 
 nothing; nothing is written for a session that was deleted. Reads may be cancelled at any time: they change nothing.
 """
 
-import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -19,8 +18,8 @@ import redis.asyncio as redis_asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
-from solami_protocol.clock import wall_us
 
+from solami_protocol.clock import wall_us
 from solami_relay.entries import (
     BusDown,
     DownEntry,
@@ -91,7 +90,7 @@ class Bus:
         reader = redis_asyncio.from_url(url, protocol=2, socket_timeout=None, retry=once)
         for each in (client, reader):
             for name in ("XREAD", "XRANGE"):
-                each.set_response_callback(name, _raw)
+                each.set_response_callback(name, cast("Any", _raw))
         bus = cls(client, reader, tenant)
         try:
             await bus.refresh_incarnation()
@@ -126,13 +125,13 @@ class Bus:
         ttl_s: float = 3600.0,
     ) -> None:
         """Write the session's meta, offer it to the workers, and wake them."""
-        meta = {
+        meta: dict[str, Any] = {
             "sid": sid, "character": character, "brain": brain, "user_name": user_name, "locale": locale,
             "recording": int(recording), "created_us": wall_us(), "ttl_s": ttl_s, "socket": 0, "seq": 0, "epoch": 0,
         }  # fmt: skip
         key = self._key(sid, "meta")
         async with self._guard(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping=meta)
+            pipe.hset(key, mapping=cast("Any", meta))
             pipe.pexpire(key, int(ttl_s * 1000))
             await pipe.execute()
         await self._offer(sid)
@@ -280,7 +279,7 @@ class Bus:
     # -- turns and meta: worker ---------------------------------------------------------------------------------------
 
     async def put_meta(self, lease: Lease, **fields: str | int | float) -> None:
-        """Set fields of the session's meta (`state`, `done_epoch`, `play_epoch`, `play_ms`, `character`). Raises Fenced."""
+        """Set fields of the session's meta: `state`, `done_epoch`, `play_epoch`, `play_ms`, `character`. Raises Fenced."""
         unknown = set(fields) - _META_TYPES.keys()
         if unknown:
             raise ValueError(f"put_meta: unknown field {sorted(unknown)}; SessionMeta has {sorted(_META_TYPES)}")
@@ -379,7 +378,7 @@ class Bus:
             yield
         except NoScriptError:
             raise
-        except (RedisError, OSError, asyncio.TimeoutError) as exc:
+        except (TimeoutError, RedisError, OSError) as exc:
             raise BusDown(f"Redis does not answer ({exc}); is it running?") from exc
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import redis
+
 from solami_protocol.errors import MissingExtra, Unavailable
 
 __all__ = ["EmbeddedRedis", "find_redis_server"]
