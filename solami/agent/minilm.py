@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from solami_protocol.errors import InputError, MissingExtra
 
 __all__ = ["DIM", "MiniLM", "load_minilm"]
@@ -81,7 +82,9 @@ class MiniLM:
         tensors = load_file(folder / "model.safetensors")
         self._words = tensors["embeddings.word_embeddings.weight"]  # (30522, 384)
         # the second sentence type of BERT is never used, so the first is added to the positions once
-        self._places = tensors["embeddings.position_embeddings.weight"] + tensors["embeddings.token_type_embeddings.weight"][0]
+        self._places = (
+            tensors["embeddings.position_embeddings.weight"] + tensors["embeddings.token_type_embeddings.weight"][0]
+        )
         self._norm = (tensors["embeddings.LayerNorm.weight"], tensors["embeddings.LayerNorm.bias"])
         count = int(config["num_hidden_layers"])
         self._layers = [_layer(tensors, f"encoder.layer.{i}.", DIM // self._heads) for i in range(count)]

@@ -1,7 +1,7 @@
 """Who the characters are: cards, and the library that ships."""
 
 from .card import Answer, Appearance, Card, Example, Lines, Motion, Style, Voice, load_card, parse_card
-from .library import Library, load_library
+from .library import Library
 
 __all__ = [
     "Answer",
@@ -14,6 +14,5 @@ __all__ = [
     "Style",
     "Voice",
     "load_card",
-    "load_library",
     "parse_card",
 ]

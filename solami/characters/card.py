@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
 from solami_protocol.errors import InputError
 
 from .located import MAX_CARD_BYTES, line_of, read_located
@@ -121,11 +122,14 @@ class Voice(_Part):
 
 
 class Style(_Part):
-    """How the character moves, each 0 to 1 with 0.5 in the middle."""
+    """How the character moves; 1 is an ordinary lively person."""
 
-    energy: Weight = 0.5
-    openness: Weight = 0.5
-    tempo: Weight = 0.5
+    energy: Annotated[float, Field(ge=0.0, le=1.5)] = 1.0
+    """The size of strokes, sway and breath."""
+    openness: Annotated[float, Field(ge=0.0, le=1.5)] = 1.0
+    """0: arms close to the body."""
+    tempo: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+    """2: gestures take half their time."""
 
 
 class Motion(_Part):

@@ -1,6 +1,5 @@
 """The characters that can be had: those that ship with the package, and those of a directory of the user's."""
 
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from solami_protocol.errors import InputError
 
 from .card import Card, load_card
 
-__all__ = ["Library", "load_library", "shipped_folder"]
+__all__ = ["Library", "shipped_folder"]
 
 
 def shipped_folder() -> Path:
@@ -16,19 +15,32 @@ def shipped_folder() -> Path:
     return Path(str(files("solami.characters")))
 
 
-@dataclass(frozen=True)
 class Library:
-    """Cards by id. `faults` says, by file, why a card of the user's directory was left out."""
+    """The shipped cards and those (`*.yaml`) of `extra`, by id; the latter win where ids are equal.
 
-    cards: dict[str, Card]
-    faults: dict[str, str] = field(default_factory=dict)
+    A faulty shipped card raises InputError; a faulty one of `extra` is left out and stands in `faults` (file name ->
+    what is wrong), so that one bad file does not take the others away. Raises InputError when `extra` is no directory.
+    """
+
+    def __init__(self, extra: Path | None = None) -> None:
+        self.cards: dict[str, Card] = {path.stem: load_card(path) for path in sorted(shipped_folder().glob("*.yaml"))}
+        self.faults: dict[str, str] = {}
+        if extra is None:
+            return
+        if not extra.is_dir():
+            raise InputError(f"{extra}: the directory of characters does not exist; create it, or set another")
+        for path in sorted(extra.glob("*.yaml")):
+            try:
+                self.cards[path.stem] = load_card(path)
+            except InputError as exc:
+                self.faults[path.name] = str(exc)
 
     def __getitem__(self, card_id: str) -> Card:
         """Return the card. Raises InputError naming those that exist."""
         try:
             return self.cards[card_id]
         except KeyError:
-            known = ", ".join(sorted(self.cards)) or "none"
+            known = ", ".join(self.ids()) or "none"
             raise InputError(f"there is no character {card_id!r}; there are: {known}") from None
 
     def __contains__(self, card_id: object) -> bool:
@@ -37,22 +49,3 @@ class Library:
     def ids(self) -> list[str]:
         """Return the ids in order."""
         return sorted(self.cards)
-
-
-def load_library(extra: Path | None = None) -> Library:
-    """Return the shipped cards and those (`*.yaml`) of `extra`, which win where ids are equal.
-
-    A faulty shipped card raises InputError; a faulty one of `extra` is left out and stands in `faults`, so that one bad
-    file does not take the others away. Raises InputError when `extra` is not a directory.
-    """
-    cards = {path.stem: load_card(path) for path in sorted(shipped_folder().glob("*.yaml"))}
-    faults: dict[str, str] = {}
-    if extra is not None:
-        if not extra.is_dir():
-            raise InputError(f"{extra}: the directory of characters does not exist")
-        for path in sorted(extra.glob("*.yaml")):
-            try:
-                cards[path.stem] = load_card(path)
-            except InputError as exc:
-                faults[path.name] = str(exc)
-    return Library(cards, faults)

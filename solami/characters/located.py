@@ -3,6 +3,7 @@
 from typing import Any
 
 import yaml
+
 from solami_protocol.errors import InputError
 
 __all__ = ["MAX_CARD_BYTES", "line_of", "read_located"]
