@@ -26,7 +26,8 @@ LOOKAHEAD_S = 0.2  # coarticulation.REACH_S, and what a closure's neighbours nee
 PATIENCE_S = 0.15
 _TAIL_FRAMES = 5  # after the sound: 133 to 167 ms in which the face comes to rest
 _KEEP_S = 1.0  # phones that ended longer ago cannot move the mouth any more
-_MAX_PHONES = 4_096  # of one message and of what is still ahead: ten minutes of fast speech
+_BLOCK = 60  # frames computed together: bounds the memory of a long file
+_MAX_PHONES = 20_000  # waiting for their sound: half an hour of fast speech
 _MAX_MS = 3_600_000.0
 _KNOWN_PHONES = frozenset(PHONES)
 _JAW_OPEN, _MOUTH_CLOSE = FACE_INDEX["jawOpen"], FACE_INDEX["mouthClose"]
@@ -113,13 +114,14 @@ class Animator:
         if stop <= first:
             return np.zeros((0, len(FACE_INDEX)), np.float32)
         self._next = stop
-        return self._frames(first, stop)
+        blocks = [self._frames(at, min(at + _BLOCK, stop)) for at in range(first, stop, _BLOCK)]
+        return np.concatenate(blocks)
 
     def _frames(self, first: int, stop: int) -> np.ndarray:
         numbers = np.arange(first, stop)
         times_s = numbers / FPS
         sound = np.array([self._loudness.at(t) for t in times_s])  # (T, 2) level, hiss
-        near = [p for p in self._phones if p.t_ms / 1000 < times_s[-1] + 1.0]
+        near = self._near(times_s)
         controls = self._spoken(near, times_s, sound[:, 0])
         controls, shut = closures.enforce(closures.contacts_of(near, FPS), first, controls)
         unknown = np.clip((times_s - self._known_s) / 0.1, 0, 1) if self._known_s else np.ones(len(times_s))
@@ -133,6 +135,11 @@ class Animator:
         faces = np.clip(faces, 0, 1)
         faces[:, _MOUTH_CLOSE] = shut * faces[:, _JAW_OPEN]
         return faces.astype(np.float32)
+
+    def _near(self, times_s: np.ndarray) -> list[Phone]:
+        """Return the phones, in order, that may move the face at `times_s`."""
+        first_ms, last_ms = (times_s[0] - _KEEP_S) * 1000, (times_s[-1] + _KEEP_S) * 1000
+        return [p for p in self._phones if p.t_ms < last_ms and p.t_ms + p.d_ms > first_ms]
 
     def _spoken(self, phones: list[Phone], times_s: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Return the controls (T, 15) that the phones ask for, a little more where the voice is loud."""

@@ -2,8 +2,8 @@
 
 Dominance functions average, so a 50 ms /b/ between two open vowels would never quite close, and a client that
 interpolates 30 fps frames halves what is left. Here each /m b p/ owns at least two neighbouring frames in which the
-lips are shut, a little ahead of the sound; each vowel owns the frame nearest its middle, in which they are open; /f v/ and the
-hissing sounds own the frame nearest theirs. Which frames a phone owns depends on it and its two neighbours alone.
+lips are shut, a little ahead of the sound; each vowel owns the frame nearest its middle, in which they are open;
+/f v/ and the hissing sounds own the frame nearest theirs. What a phone owns depends on it and its two neighbours alone.
 """
 
 import math
