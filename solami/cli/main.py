@@ -1,10 +1,28 @@
-"""The `solami` command: one sub-command file a group, each imported only when it is called."""
+"""The `solami` command: one file a command or group, each importing what it needs only when it is called."""
 
 import typer
 
+from solami.cli import character, data
+from solami.cli.bench import app as bench
+from solami.cli.doctor import doctor
+from solami.cli.talk import talk
+from solami.cli.up import up
+
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Talk to 3D characters: speech, body, hands and face on one clock.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up)
+app.command()(talk)
+app.command()(doctor)
+app.add_typer(bench, name="bench", help="Measure: every bench writes JSON and prints a table.")
+app.add_typer(character.app, name="character", help="Character cards: list, check, make.")
+app.add_typer(data.app, name="data", help="Motion data: unpack, read, prepare.")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+
 from solami_protocol.arkit import FACE_NAMES
 from solami_protocol.errors import InputError, MissingExtra
 from solami_protocol.skeleton import FPS, JOINT_COUNT
