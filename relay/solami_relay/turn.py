@@ -1,0 +1,456 @@
+"""Turn taking (DESIGN 3.5) as a state machine: `step(event, now_ms)` returns what must happen. No I/O, no clock.
+
+A voice opens a turn, a short pause begins its reply speculatively, a longer one confirms it; then `Answering` has it.
+Over a playing reply a voice first holds it; words, or their absence, decide within two seconds.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from solami_protocol.control import StateName
+from solami_protocol.live import Cause
+from solami_relay.answering import Answer, Answering
+from solami_relay.endpoint import Endpointer, Signal, VoicePhase
+from solami_relay.overlap_words import Verdict, judge
+from solami_relay.turn_events import (
+    Act,
+    Action,
+    CancelTurn,
+    ClientConnected,
+    ClientGone,
+    ConfirmTurn,
+    EndTurn,
+    EpochDrained,
+    Event,
+    ModelBack,
+    ModelLost,
+    Played,
+    ReplayTurn,
+    ReplyFailed,
+    ReplyReady,
+    Reset,
+    ResumeTurn,
+    SendText,
+    SetState,
+    ShowTranscript,
+    SoundFrame,
+    StartTurn,
+    Tick,
+    TypedText,
+    UserLeft,
+    Words,
+)
+from solami_relay.turn_settings import TurnSettings
+
+__all__ = ["TICK_MS", "TurnEngine"]
+
+TICK_MS = 20
+"""How often the engine wants a `Tick` while it is busy."""
+
+
+@dataclass(slots=True, kw_only=True)
+class UserTurn:
+    """A turn that is being made and not yet confirmed."""
+
+    turn: int
+    cause: Cause
+    began_ms: float
+    acts: list[str] = field(default_factory=list)
+    words: Words | None = None
+    """The words up to the pause; None while the voice goes on."""
+    ready: bool = False
+    failure: tuple[str, str] | None = None
+    act_ended: bool = False
+    forced_ms: float | None = None
+    """When the turn was ended although the voice goes on: it had grown too long."""
+
+
+@dataclass(slots=True)
+class Overlap:
+    """A voice over the answer that is not decided yet."""
+
+    since_ms: float
+    rejoins: bool
+    """The answer has only just begun: who goes on now was cut off."""
+    released: bool = False
+
+
+class TurnEngine:
+    """Turn taking of one session."""
+
+    def __init__(self, settings: TurnSettings, *, next_turn: int = 1, next_epoch: int = 1, now_ms: float = 0.0) -> None:
+        self._settings = settings
+        self._next_turn = next_turn
+        self._out: list[Action] = []
+        self._ear = Endpointer(settings)
+        self.answering = Answering(settings, next_epoch, self._out)
+        self._user: UserTurn | None = None
+        self._overlap: Overlap | None = None
+        self._acts_ended: dict[str, float] = {}
+        self._acts_seen: dict[str, float] = {}
+        self._state: StateName = "idle"
+        self._connected = False
+        self._gone_ms = now_ms
+        self._greeted = False
+        self._noticed = False
+        self._busy_ms = now_ms
+
+    @property
+    def busy(self) -> bool:
+        """Whether time matters: somebody speaks, a turn is open or an answer is on its way."""
+        return self._user is not None or self.answering.answer is not None or self._ear.phase is not VoicePhase.QUIET
+
+    @property
+    def state(self) -> StateName:
+        """What the character does, as last said to the client."""
+        return self._state
+
+    @property
+    def listening_turn(self) -> int | None:
+        """The turn that takes the user's sound and movement."""
+        return self._user.turn if self._user is not None and self._user.cause == "voice" else None
+
+    @property
+    def last_voiced_ms(self) -> float:
+        """Microphone time of the last voiced sample."""
+        return self._ear.last_voiced_ms
+
+    def step(self, event: Event, now_ms: float) -> list[Action]:
+        """Return what must happen, in order, because of `event` at worker time `now_ms`."""
+        self._out.clear()
+        match event:
+            case SoundFrame(end_ms=end_ms, voiced=voiced):
+                self._signal(self._ear.push(end_ms, voiced, now_ms), now_ms)
+                self._look(now_ms)
+            case Words():
+                self._words(event, now_ms)
+                self._look(now_ms)
+            case Act(name=name, ended=ended):
+                self._act(name, ended, now_ms)
+            case TypedText(text=text):
+                self._typed(text, now_ms)
+            case Played():
+                self.answering.played(event, now_ms)
+            case ReplyReady(turn=turn):
+                self._reply(turn, None, now_ms)
+            case ReplyFailed(turn=turn, code=code, message=message):
+                self._reply(turn, (code, message), now_ms)
+            case EpochDrained(epoch=epoch, audio_ms=audio_ms):
+                self.answering.drained(epoch, audio_ms, now_ms)
+            case ClientConnected(recovered=recovered):
+                self._connect(recovered, now_ms)
+            case ClientGone():
+                self._connected, self._gone_ms = False, now_ms
+                self.answering.client_gone()
+            case ModelLost(why=why):
+                self.answering.model_lost(why, now_ms)
+            case ModelBack():
+                if self._user is not None:
+                    self._user.ready = False
+                    self._out.append(ReplayTurn(self._user.turn))
+                self.answering.model_back()
+            case UserLeft():
+                self._speak_unasked("leaving", now_ms)
+            case Reset():
+                self._drop_all(now_ms)
+                self._speak_unasked("greeting", now_ms)
+            case Tick():
+                self._tick(now_ms)
+        self._settle(now_ms)
+        return list(self._out)
+
+    # -- the voice ----------------------------------------------------------------------------------------------------
+
+    def _signal(self, signal: Signal | None, now_ms: float) -> None:
+        match signal:
+            case Signal.STIR:
+                self._stir(now_ms)
+            case Signal.SPEECH:
+                self._speech(now_ms)
+            case Signal.PAUSE:
+                self._pause(now_ms)
+            case Signal.GO_ON:
+                self._go_on()
+            case Signal.DIED:
+                self._let_go(now_ms)
+
+    def _stir(self, now_ms: float) -> None:
+        a = self.answering.answer
+        if a is None or a.epoch is None:
+            return
+        self._overlap = Overlap(now_ms, self._rejoins(a, now_ms))
+        self.answering.hold(now_ms)
+
+    def _go_on(self) -> None:
+        u = self._user
+        if u is None or u.forced_ms is not None:
+            self._ear.force_pause()
+            return
+        u.words, u.ready, u.failure = None, False, None
+        self._out.append(ResumeTurn(u.turn))
+
+    def _rejoins(self, a: Answer, now_ms: float) -> bool:
+        return (
+            a.cause == "voice"
+            and a.failure is None
+            and (a.epoch is None or now_ms - self._ear.voiced_ms - a.start_ms <= self._settings.join_ms)
+        )
+
+    def _speech(self, now_ms: float) -> None:
+        a = self.answering.answer
+        if self._overlap is not None and self._overlap.rejoins:
+            return  # `_look` decides by how long the voice lasts
+        if a is not None and a.epoch is None:
+            if self._rejoins(a, now_ms):
+                self._rejoin(now_ms)
+                return
+            self.answering.cut(now_ms)
+            self._acts_seen |= dict.fromkeys(self._acts_of(a), now_ms)
+        acts = [name for name, at_ms in self._acts_seen.items() if now_ms - at_ms <= self._settings.act_memory_ms]
+        if self._user is not None:  # an act that the words join
+            acts = list(dict.fromkeys([*self._user.acts, *acts]))
+            self._out.append(CancelTurn(self._user.turn))
+        self._open("voice", now_ms, acts, from_ms=self._ear.onset_ms)
+
+    @staticmethod
+    def _acts_of(a: Answer) -> list[str]:
+        return list(a.acts) if a.cause == "act" else []
+
+    def _rejoin(self, now_ms: float) -> None:
+        a = self.answering.take_back(now_ms)
+        assert a is not None
+        self._overlap = None
+        self._user = UserTurn(turn=a.turn, cause="voice", began_ms=now_ms, acts=list(a.acts))
+        self._out.append(ResumeTurn(a.turn, from_ms=self._ear.onset_ms))
+
+    def _pause(self, now_ms: float) -> None:
+        if self._overlap is not None and self._overlap.rejoins:
+            self._let_go(now_ms)
+        elif self._user is not None and self._user.cause == "voice":
+            self._out.append(EndTurn(self._user.turn))
+
+    def _look(self, now_ms: float) -> None:
+        """Decide what needs no new signal: going on after a cut, the endpoint."""
+        o = self._overlap
+        if o is not None and o.rejoins:
+            if self._ear.voiced_ms >= self._settings.rejoin_voiced_ms:
+                self._rejoin(now_ms)
+            return
+        u = self._user
+        if u is None or u.cause != "voice":
+            return
+        if self._ear.phase is VoicePhase.PAUSED and self._endpoint(u, now_ms):
+            if u.words is not None and self._wordless(u):
+                self._let_go(now_ms)
+            elif o is None:
+                self._confirm(now_ms)
+            else:  # over an answer, without words in time: the default is to let the character go on
+                self._let_go(now_ms)
+
+    def _endpoint(self, u: UserTurn, now_ms: float) -> bool:
+        s, silence_ms = self._settings, self._ear.silence_ms(now_ms)
+        if u.words is None:
+            waited_ms = silence_ms if u.forced_ms is None else now_ms - u.forced_ms
+            return waited_ms >= s.transcript_wait_ms
+        if u.forced_ms is not None or (self._wordless(u) and silence_ms >= s.confirm_ms):
+            return True
+        return silence_ms >= (s.confirm_ms if u.words.complete >= s.complete_at else s.confirm_late_ms)
+
+    def _wordless(self, u: UserTurn) -> bool:
+        w = u.words
+        nothing = w is None or not w.text.strip() or w.confidence < self._settings.confidence_min
+        return nothing and not u.acts
+
+    def _words(self, w: Words, now_ms: float) -> None:
+        u = self._user
+        if u is None or u.turn != w.turn:
+            return
+        if not w.final:
+            self._out.append(ShowTranscript(w.turn, w.text, False))
+        elif self._ear.phase is VoicePhase.PAUSED:
+            u.words = w
+        else:
+            return  # words up to a pause that is over
+        if self._overlap is not None:
+            self._decide(u, w, now_ms)
+
+    def _decide(self, u: UserTurn, w: Words, now_ms: float) -> None:
+        verdict, content = judge(w.text)
+        heard = w.confidence >= self._settings.confidence_min
+        enough = 1 if w.final else self._settings.words_to_cut
+        if verdict is Verdict.STOP or (heard and content >= enough):
+            self._overlap = None
+            self.answering.cut(now_ms)
+        elif w.final:
+            self._let_go(now_ms)
+
+    def _let_go(self, now_ms: float) -> None:
+        """It was no turn: a cough, a murmur, a knock. The character goes on."""
+        if self._user is not None and self._user.cause == "voice":
+            self._out.append(CancelTurn(self._user.turn))
+            self._user = None
+        self._overlap = None
+        self._ear.reset()
+        self.answering.release(now_ms)
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def _open(
+        self,
+        cause: Cause,
+        now_ms: float,
+        acts: list[str],
+        *,
+        occasion: Literal["", "greeting", "silence", "leaving"] = "",
+        from_ms: float | None = None,
+    ) -> UserTurn:
+        self._user = UserTurn(turn=self._next_turn, cause=cause, began_ms=now_ms, acts=acts)
+        self._next_turn += 1
+        self._out.append(
+            StartTurn(turn=self._user.turn, cause=cause, acts=tuple(acts), occasion=occasion, from_ms=from_ms)
+        )
+        if self.answering.answer is not None and self._overlap is None:
+            self._overlap = Overlap(now_ms, False)
+        return self._user
+
+    def _confirm(self, now_ms: float, kind: Literal["reply", "greeting"] = "reply") -> None:
+        u = self._user
+        assert u is not None
+        self._user = None
+        self._overlap = None
+        if u.cause == "voice":
+            self._ear.reset()
+            self._out.append(ShowTranscript(u.turn, u.words.text if u.words else "", True))
+        if u.cause != "timer":
+            self._noticed = False
+        for name in u.acts:
+            self._acts_seen.pop(name, None)
+        self._out.append(ConfirmTurn(u.turn))
+        answer = Answer(turn=u.turn, cause=u.cause, kind=kind, since_ms=now_ms, ready=u.ready, acts=tuple(u.acts))
+        answer.failure = u.failure
+        self.answering.begin(answer, now_ms)
+
+    def _typed(self, text: str, now_ms: float) -> None:
+        self._drop_user()
+        self.answering.cut(now_ms)
+        u = self._open("text", now_ms, [])
+        self._out += (SendText(u.turn, text), ShowTranscript(u.turn, text, True))
+        self._confirm(now_ms)
+
+    def _speak_unasked(self, occasion: Literal["greeting", "silence", "leaving"], now_ms: float) -> None:
+        if self.busy or not self._connected:
+            return
+        u = self._open("timer", now_ms, [], occasion=occasion)
+        self._out.append(EndTurn(u.turn))
+        self._confirm(now_ms, "greeting" if occasion == "greeting" else "reply")
+
+    def _act(self, name: str, ended: bool, now_ms: float) -> None:
+        u = self._user
+        if ended:
+            self._acts_ended[name] = now_ms
+            if name in self._acts_seen:
+                self._acts_seen[name] = now_ms
+            if u is not None and u.cause == "act" and name in u.acts:
+                u.act_ended = True
+                self._look_at_act(now_ms)
+            return
+        again = now_ms - self._acts_ended.get(name, -1e9) < self._settings.act_again_ms
+        if u is not None and u.cause == "voice":
+            if name not in u.acts:
+                u.acts.append(name)
+        elif not again and u is None and self.answering.answer is None:
+            self._acts_seen[name] = now_ms
+            if name in self._settings.answered_acts:
+                self._out.append(EndTurn(self._open("act", now_ms, [name]).turn))
+
+    def _look_at_act(self, now_ms: float) -> None:
+        u = self._user
+        if u is None or u.cause != "act" or self._ear.phase is not VoicePhase.QUIET:
+            return  # a voice is about to join, or it dies within 200 ms
+        if u.act_ended or now_ms - u.began_ms >= self._settings.act_max_ms:
+            self._confirm(now_ms)
+
+    def _reply(self, turn: int, failure: tuple[str, str] | None, now_ms: float) -> None:
+        u = self._user
+        if u is not None and u.turn == turn:
+            u.ready, u.failure = failure is None, failure
+        elif failure is None:
+            self.answering.reply_ready(turn, now_ms)
+        else:
+            self.answering.reply_failed(turn, *failure, now_ms)
+
+    def _drop_user(self) -> None:
+        if self._user is not None:
+            self._out.append(CancelTurn(self._user.turn))
+        self._user = None
+        self._overlap = None
+        self._ear.reset()
+
+    def _drop_all(self, now_ms: float) -> None:
+        self._drop_user()
+        self.answering.cut(now_ms)
+
+    # -- time and the client ------------------------------------------------------------------------------------------
+
+    def _connect(self, recovered: bool, now_ms: float) -> None:
+        self._connected, self._busy_ms = True, now_ms
+        self.answering.client_back(recovered, now_ms)
+        if self._settings.greet and not self._greeted:
+            self._speak_unasked("greeting", now_ms)
+        self._greeted = True
+
+    def _tick(self, now_ms: float) -> None:
+        s = self._settings
+        if self._connected:
+            self._signal(self._ear.tick(now_ms), now_ms)
+        elif now_ms - self._gone_ms >= s.gone_ms:
+            self._drop_user()
+            self.answering.client_lost(now_ms)
+        o, u = self._overlap, self._user
+        if o is not None and not o.released and now_ms - o.since_ms >= s.decide_ms - 2 * TICK_MS:
+            self._late(o, now_ms)
+        if u is not None and u.cause == "voice" and u.forced_ms is None and now_ms - u.began_ms >= s.max_turn_ms:
+            u.forced_ms = now_ms
+            if self._ear.phase is VoicePhase.SPEAKING:
+                self._ear.force_pause()
+                self._out.append(EndTurn(u.turn))
+        self._look(now_ms)
+        self._look_at_act(now_ms)
+        self.answering.tick(now_ms)
+        if self.busy:
+            self._busy_ms = now_ms
+        elif self._connected and not self._noticed and now_ms - self._busy_ms >= s.silence_ms:
+            self._noticed = True
+            self._speak_unasked("silence", now_ms)
+
+    def _late(self, o: Overlap, now_ms: float) -> None:
+        """Two seconds without a decision: the character goes on; a voice that goes on may still find its words."""
+        if o.rejoins or self._user is None:
+            self._let_go(now_ms)
+        else:
+            o.released = True
+            self.answering.release(now_ms)
+
+    def _settle(self, now_ms: float) -> None:
+        a = self.answering.answer
+        if a is None and self._overlap is not None:
+            self._overlap = None  # the answer ended by itself: the voice is a turn like any other
+        if self._user is None and self._overlap is None:
+            if self._ear.phase is VoicePhase.SPEAKING:
+                self._open("voice", now_ms, [], from_ms=self._ear.onset_ms)
+            elif self._ear.phase is VoicePhase.PAUSED:
+                self._ear.reset()
+        if self.busy:
+            self._busy_ms = now_ms
+        state: StateName
+        if a is not None and a.epoch is not None:
+            state = "held" if a.held else "speaking"
+        elif self._user is not None and self._user.cause == "voice":
+            state = "listening"
+        elif a is not None:
+            state = "thinking"
+        else:
+            state = "apology" if now_ms < self.answering.apology_until_ms else "idle"
+        if state != self._state:
+            self._state = state
+            self._out.append(SetState(state))
