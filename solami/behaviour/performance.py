@@ -1,0 +1,288 @@
+"""A character's body over one stretch of time: idle life, gestures on their words, gaze, feet on the ground.
+
+Layers, from below: stance, idle life, gestures in the order in which they begin, gaze, the fading start pose, legs.
+All but the last two are sums and weighted means of rotation vectors about the T-pose, so nothing can flip.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solami.behaviour.blend import BLEND_MS, Seam
+from solami.behaviour.feet import Feet, Place, find_place
+from solami.behaviour.gaze import gaze
+from solami.behaviour.gesture import BODY_INDICES, Gesture, Track, bake, minimum_jerk
+from solami.behaviour.gestures import GESTURES
+from solami.behaviour.idle import WEIGHT_M, Idle
+from solami.behaviour.legs import LEG_JOINTS, plant_legs
+from solami.behaviour.stance import stance
+from solami.behaviour.style import Style
+from solami_protocol import quaternions as q
+from solami_protocol.errors import InputError
+from solami_protocol.skeleton import FPS
+
+__all__ = ["Performance"]
+
+_FRAME_MS = 1000.0 / FPS
+_LEAST_PREP = 0.55  # a preparation may be squeezed to this share
+_LONGEST_BLEND_MS = 550.0
+_EYES_MS, _HEAD_MS, _GAZE_MS = 45.0, 170.0, 150.0  # time constants of gaze: eyes lead, the head follows
+
+
+@dataclass
+class _Placed:
+    """A gesture in time. Weight rises over the preparation from `start_ms` and falls from `release_ms` on."""
+
+    gesture: Gesture
+    track: Track
+    pace: float  # this many local milliseconds pass in one of ours
+    start_ms: float
+    prep_ms: float
+    stroke_ms: float
+    release_ms: float
+    retract_ms: float
+    peak: float  # weight at the top: no two beats are of one size
+
+    @property
+    def end_ms(self) -> float:
+        lag = self.track.lag_ms.max(initial=0.0)
+        return self.release_ms + self.retract_ms + lag
+
+    @property
+    def busy_ms(self) -> float:
+        """Until here it must be left alone; after it another may take over."""
+        return min(self.release_ms, self.stroke_ms + 120.0 / self.pace)
+
+    def weights(self, t_ms: np.ndarray, lag_ms: np.ndarray) -> np.ndarray:
+        """Return (T, L) weights 0 to 1, each column later by its lag."""
+        t = t_ms[:, None] - lag_ms
+        rise = minimum_jerk((t - self.start_ms) / self.prep_ms)
+        return rise * (1 - minimum_jerk((t - self.release_ms) / self.retract_ms))
+
+    def local_ms(self, t_ms: np.ndarray) -> np.ndarray:
+        return self.gesture.prep_ms + (t_ms - self.start_ms - self.prep_ms) * self.pace
+
+
+class Performance:
+    """Frames of one character from time 0 on. Not thread-safe; nothing happens between calls.
+
+    start: the last frame shown, (3,) and (55, 4), or the last few, (P, 3) and (P, 55, 4), whose velocity is then taken
+    over; the character goes on from where these feet stand. None: the stance at the origin, facing +z.
+    loop_ms: idle life repeats exactly after this time, for clips that are played in a circle
+    """
+
+    def __init__(
+        self,
+        style: Style | None = None,
+        start: tuple[np.ndarray, np.ndarray] | None = None,
+        seed: int = 0,
+        *,
+        loop_ms: float | None = None,
+    ) -> None:
+        self._style = style or Style()
+        self._stance = stance(self._style)
+        self._rng = np.random.default_rng([seed, 0xBEA7])
+        self._frame = 0
+        self._placed: list[_Placed] = []
+        self._gaze = _Gaze()
+        self._seam: Seam | None = None
+        shown = None if start is None else (np.atleast_2d(start[0]), start[1].reshape(-1, *start[1].shape[-2:]))
+        if shown is None:
+            origin = np.array([0.0, 0.0, self._stance.ankle_m[:, 2].mean()])
+            self._place = Place(origin, np.array([0.0, 0.0, 0.0, 1.0]))
+            self._feet = Feet(self._stance, self._place, None)
+            self._idle = Idle(self._style, seed, period_ms=loop_ms)
+        else:
+            self._place = find_place(shown[0][-1], shown[1][-1])
+            self._feet = Feet(self._stance, self._place, (shown[0][-1], shown[1][-1]))
+            sideways_m = float(self._place.to_local(shown[0][-1].astype(np.float64))[0])
+            weight = float(np.clip(sideways_m / WEIGHT_M, -1.1, 1.1))
+            self._idle = Idle(self._style, seed, side=weight, period_ms=loop_ms)
+            self._begin_from(*shown)
+
+    @property
+    def rendered_ms(self) -> float:
+        """The time of the next frame; all before it is rendered."""
+        return self._frame * _FRAME_MS
+
+    def cue(self, gesture: str, stroke_ms: float, *, hold_ms: float = 0.0) -> float | None:
+        """Place a gesture so that its stroke falls at `stroke_ms`; return when it will fall, None if dropped.
+
+        A late cue, or one whose arm is still busy, gets a shorter preparation, then a later stroke, up to the
+        gesture's `slack_ms`; beyond that it is dropped. `hold_ms` keeps the last posture. Raises InputError for an
+        unknown name (`solami.behaviour.resolve` finds one) and for a hold that the gesture does not allow.
+        """
+        found = GESTURES.get(gesture)
+        if found is None:
+            raise InputError(f"no gesture {gesture!r}; known: {', '.join(sorted(GESTURES))}")
+        if hold_ms > 0 and not found.holds:
+            raise InputError(f"gesture {gesture!r} cannot be held; leave hold_ms out")
+        placed = self._fitted(found, stroke_ms, hold_ms)
+        if placed is None:
+            return None
+        for other in self._placed:
+            if other.gesture.channels & found.channels and other.start_ms <= placed.start_ms < other.release_ms:
+                other.release_ms = max(placed.start_ms, self.rendered_ms)
+        self._placed.append(placed)
+        self._placed.sort(key=lambda p: p.start_ms)
+        return placed.stroke_ms
+
+    def look_at(self, target_m: np.ndarray | None) -> None:
+        """From the next frame on look at a point (3,) of the world (usually the user's head); None lets go."""
+        self._gaze.aim(target_m, self.rendered_ms)
+
+    def settle(self, duration_ms: float = 600.0) -> float:
+        """Drop what has not begun, ease the rest back to the stance; return the time from which only idle is left."""
+        now = self.rendered_ms
+        self._placed = [p for p in self._placed if p.start_ms < now]
+        for placed in self._placed:
+            if placed.release_ms > now:
+                placed.release_ms = now
+                placed.retract_ms = min(placed.retract_ms, duration_ms) if duration_ms > 0 else placed.retract_ms
+        return max((p.end_ms for p in self._placed), default=now)
+
+    def render(self, until_ms: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the next frames before `until_ms`: root (T, 3) in metres, rotations (T, 55, 4), float32.
+
+        Frame k lies at k * 1000 / 30 ms; T is 0 when all of them are rendered already.
+        """
+        last = int(np.ceil(until_ms / _FRAME_MS - 1e-6))
+        frames = np.arange(self._frame, max(last, self._frame))
+        if len(frames) == 0:
+            return np.zeros((0, 3), np.float32), np.zeros((0, 55, 4), np.float32)
+        t_ms = frames * _FRAME_MS
+        root_m, rotations = self._upper_body(t_ms)
+        if self._seam is not None:
+            root_m, rotations = self._seam.apply(t_ms, root_m, rotations)
+            if t_ms[-1] > self._seam.duration_ms:
+                self._seam = None
+        ankle_m, foot = self._feet.at(t_ms)
+        for joints, turns in zip(LEG_JOINTS, plant_legs(root_m, rotations[:, 0], ankle_m, foot), strict=True):
+            rotations[:, joints] = turns
+        self._frame = int(frames[-1]) + 1
+        self._placed = [p for p in self._placed if p.end_ms > t_ms[-1]]
+        return root_m.astype(np.float32), rotations.astype(np.float32)
+
+    def _upper_body(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return root (T, 3) and rotations (T, 55, 4) without legs and before the start pose fades in."""
+        rotvecs = np.repeat(self._stance.rotvecs[None], len(t_ms), axis=0)
+        shift_m = np.zeros((len(t_ms), 3))
+        free = np.ones(len(t_ms))
+        for placed in self._placed:
+            if placed.start_ms < t_ms[-1] and placed.end_ms > t_ms[0]:
+                _lay(placed, t_ms, rotvecs, shift_m, free)
+        self._idle.apply(t_ms, rotvecs, shift_m)
+        rotations = q.from_rotvec(rotvecs)
+        rotations[:, 0] = q.multiply(self._place.yaw, rotations[:, 0])
+        pelvis_m = self._stance.pelvis_m - [0.0, 0.0, self._stance.ankle_m[:, 2].mean()]
+        root_m = self._place.to_world(pelvis_m + shift_m)
+        return root_m, self._gaze.apply(t_ms, rotations, root_m, free)
+
+    def _begin_from(self, shown_root_m: np.ndarray, shown: np.ndarray) -> None:
+        """Fade from the frames shown; far away poses take longer, so that arms are not thrown."""
+        root_m, rotations = self._upper_body(np.array([0.0, _FRAME_MS]))
+        legs = LEG_JOINTS.ravel()
+        shown = shown[-2:].astype(np.float64)
+        rotations[:, legs] = shown[-1, legs]  # legs come from the feet, which fade by themselves
+        shown[:, legs] = shown[-1, legs]
+        farthest = float(q.angle_between(rotations[0], shown[-1]).max())
+        duration_ms = float(np.clip(BLEND_MS * farthest / np.radians(35.0), BLEND_MS, _LONGEST_BLEND_MS))
+        self._seam = Seam(shown_root_m[-2:], shown, root_m, rotations, duration_ms=duration_ms)
+
+    def _fitted(self, gesture: Gesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
+        """Return the gesture placed as near to the wish as what is rendered and what its limbs do allow."""
+        pace = self._style.tempo * float(self._rng.uniform(0.95, 1.06))
+        prep_ms = gesture.prep_ms / pace
+        lead_ms = gesture.stroke_ms / pace
+        after_ms = (gesture.keys[-1].at_ms - gesture.stroke_ms) / pace + hold_ms
+        rivals = [p for p in self._placed if p.gesture.channels & gesture.channels]
+        earliest_ms = max([self.rendered_ms] + [p.busy_ms for p in rivals if p.stroke_ms <= stroke_ms])
+        start_ms = stroke_ms - lead_ms
+        if start_ms < earliest_ms:
+            squeeze_ms = min(earliest_ms - start_ms, (1 - _LEAST_PREP) * prep_ms)
+            prep_ms, lead_ms = prep_ms - squeeze_ms, lead_ms - squeeze_ms
+            start_ms = max(stroke_ms - lead_ms, earliest_ms)
+        actual_ms = start_ms + lead_ms
+        if actual_ms - stroke_ms > gesture.slack_ms:
+            return None
+        release_ms = actual_ms + after_ms
+        following = min((p.start_ms for p in rivals if p.stroke_ms > stroke_ms), default=np.inf)
+        if actual_ms + 120.0 / pace > following:
+            return None
+        alike = any(arm.touching for key in gesture.keys for arm in (key.right, key.left) if arm)
+        return _Placed(
+            gesture=gesture,
+            track=bake(gesture, self._style),
+            pace=pace,
+            start_ms=start_ms,
+            prep_ms=prep_ms,
+            stroke_ms=actual_ms,
+            release_ms=min(release_ms, max(following, actual_ms + 120.0 / pace)),
+            retract_ms=gesture.retract_ms / pace,
+            peak=1.0 if alike else float(self._rng.uniform(0.94, 1.0)),
+        )
+
+
+def _lay(placed: _Placed, t_ms: np.ndarray, rotvecs: np.ndarray, shift_m: np.ndarray, free: np.ndarray) -> None:
+    """Lay a gesture over rotation vectors (T, 55, 3), shift (T, 3) and the gaze's freedom (T,), in place."""
+    arms, body, shift = placed.track.at(placed.local_ms(t_ms))
+    whole = placed.weights(t_ms, np.zeros(1))
+    if len(placed.track.arm_indices):
+        below = rotvecs[:, placed.track.arm_indices]
+        weight = placed.weights(t_ms, placed.track.lag_ms)[..., None] * placed.peak
+        rotvecs[:, placed.track.arm_indices] = below + weight * (arms - below)
+    rotvecs[:, BODY_INDICES] += whole[..., None] * body
+    shift_m += whole * shift
+    free *= 1 - whole[:, 0] * (1 - placed.gesture.gaze)
+
+
+class _Gaze:
+    """Where the character looks, eased: a target that jumps is followed by the eyes first, then by the head."""
+
+    def __init__(self) -> None:
+        self._on = _Follower(np.zeros(1), _GAZE_MS)
+        self._eyes: _Follower | None = None
+        self._head: _Follower | None = None
+
+    def aim(self, target_m: np.ndarray | None, now_ms: float) -> None:
+        if target_m is None:
+            self._on.aim(np.zeros(1), now_ms)
+            return
+        point = np.asarray(target_m, dtype=np.float64)
+        if self._eyes is None or self._head is None:
+            self._eyes, self._head = _Follower(point, _EYES_MS), _Follower(point, _HEAD_MS)
+        self._eyes.aim(point, now_ms)
+        self._head.aim(point, now_ms)
+        self._on.aim(np.ones(1), now_ms)
+
+    def apply(self, t_ms: np.ndarray, rotations: np.ndarray, root_m: np.ndarray, free: np.ndarray) -> np.ndarray:
+        if self._eyes is None or self._head is None:
+            return rotations
+        weight = self._on.at(t_ms)[:, 0] * free
+        if weight.max() < 1e-4:
+            return rotations
+        head_m, eyes_m = self._head.at(t_ms), self._eyes.at(t_ms)
+        return gaze(rotations, root_m, head_m, weight=weight, eyes_target_m=eyes_m)
+
+
+class _Follower:
+    """A critically damped spring in closed form towards a target that changes by steps."""
+
+    def __init__(self, value: np.ndarray, constant_ms: float) -> None:
+        self._value, self._speed, self._target = value, np.zeros_like(value), value
+        self._since_ms, self._rate = 0.0, 2.0 / constant_ms
+
+    def at(self, t_ms: np.ndarray) -> np.ndarray:
+        """Return (T, D) values."""
+        return self._state(t_ms)[0]
+
+    def aim(self, target: np.ndarray, now_ms: float) -> None:
+        value, speed = self._state(np.array([now_ms]))
+        self._value, self._speed, self._target, self._since_ms = value[0], speed[0], target, now_ms
+
+    def _state(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        t = (t_ms - self._since_ms)[:, None]
+        off = self._value - self._target
+        push = self._speed + self._rate * off
+        fade = np.exp(-self._rate * t)
+        return self._target + (off + push * t) * fade, (push - self._rate * (off + push * t)) * fade
