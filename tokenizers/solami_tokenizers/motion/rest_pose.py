@@ -1,0 +1,65 @@
+"""How a foreign skeleton's joints stand when its body stands in our T-pose.
+
+For every mapped joint a constant turn C is found, so that (global rotation of the file's joint) * C is the global
+rotation of ours, which is the identity in the T-pose. Two kinds of rigs are told apart:
+
+- **upright rigs** (CMU, Mixamo, most exports): all rotations at zero show a standing person with arms out or down.
+  The trunk, the head and flat feet are taken as they stand, each limb bone is swung onto our bone's direction.
+- **axis rigs** (Bandai, Rokoko, 3ds Max): bones lie along a local axis and the zero pose shows no person; `axis_rig`.
+"""
+
+import numpy as np
+
+from solami_protocol import quaternions as quat
+from solami_protocol.skeleton import JOINT_INDEX
+from solami_tokenizers.motion.axis_rig import axis_corrections
+from solami_tokenizers.motion.bvh import Bvh
+from solami_tokenizers.motion.rig_bones import SIDES, bone_direction, nearest_axis, our_direction, rest_places
+from solami_tokenizers.motion.rotations import between, from_matrix
+
+__all__ = ["corrections", "upright_frame"]
+
+_FORWARD = np.array([0.0, 0.0, 1.0])
+
+
+def corrections(bvh: Bvh, joints: dict[str, int], places: np.ndarray, turns: np.ndarray) -> dict[str, np.ndarray]:
+    """Return C (4,) float64 for each mapped joint.
+
+    joints: our name -> index in the file; places (T, J, 3) and turns (T, J, 4): the clip's forward kinematics, y up.
+    Raises InputError when an axis rig's clip does not show how its knees or elbows bend.
+    """
+    frame = upright_frame(bvh, joints)
+    if frame is None:
+        return axis_corrections(bvh, joints, places, turns)
+    out: dict[str, np.ndarray] = {}
+    for name in sorted(joints, key=JOINT_INDEX.__getitem__):  # parents first
+        out[name] = _upright_correction(bvh, joints, name, from_matrix(frame), out)
+    return out
+
+
+def upright_frame(bvh: Bvh, joints: dict[str, int]) -> np.ndarray | None:
+    """Return (3, 3), columns left, up and forward of the person whom the zero pose shows, or None if it shows none."""
+    rest = rest_places(bvh)
+    left = nearest_axis(rest[joints["left_hip"]] - rest[joints["right_hip"]], 0.8)
+    up = nearest_axis(rest[joints["head"]] - rest[joints["pelvis"]], 0.8)
+    if left is None or up is None or abs(left @ up) > 0.5:
+        return None
+    for side in SIDES:
+        leg = rest[joints[f"{side}_ankle"]] - rest[joints[f"{side}_hip"]]
+        if leg @ up > -0.6 * np.linalg.norm(leg):
+            return None
+    return np.stack([left, up, np.cross(left, up)], axis=-1)
+
+
+def _upright_correction(
+    bvh: Bvh, joints: dict[str, int], name: str, frame: np.ndarray, done: dict[str, np.ndarray]
+) -> np.ndarray:
+    side, _, part = name.partition("_")
+    if side not in SIDES or part == "foot":
+        return frame
+    bone = bone_direction(bvh, joints, name)
+    if part == "ankle" and (bone is None or bone @ quat.rotate(frame, _FORWARD) > 0.5 * np.linalg.norm(bone)):
+        return frame  # the zero pose stands on flat soles, whatever the slope from ankle to toes
+    if bone is None:  # a bare wrist stands as its forearm, a bare fingertip as the hand
+        return done[f"{side}_elbow"] if part == "wrist" else done[f"{side}_wrist"]
+    return quat.multiply(between(quat.rotate(frame, our_direction(name)), bone), frame)
