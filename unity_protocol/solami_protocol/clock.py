@@ -31,7 +31,7 @@ class Probe:
 
 
 class ClockSync:
-    """Offset to the other clock: the probe with the lowest round trip of the last eight counts; slewed, never stepped."""
+    """Offset to the other clock: of the last eight probes the quickest counts; slewed, never stepped."""
 
     def __init__(self) -> None:
         self._probes: deque[Probe] = deque(maxlen=WINDOW)

@@ -381,8 +381,8 @@ class TokenNew(Message):
 
 
 DownMessage = (
-    Ready | Snapshot | Pong | Gap | GoAway | ErrorMessage | TokenNew | State | Transcript | Percept | EpochStart | Caption
-    | Hold | Release | Cancel | EpochEnd | TurnDone | TurnFailed | Degraded | Restored | Scene
+    Ready | Snapshot | Pong | Gap | GoAway | ErrorMessage | TokenNew | State | Transcript | Percept | EpochStart
+    | Caption | Hold | Release | Cancel | EpochEnd | TurnDone | TurnFailed | Degraded | Restored | Scene
 )  # fmt: skip
 _DOWN: TypeAdapter[DownMessage] = TypeAdapter(Annotated[DownMessage, Field(discriminator="type")])
 

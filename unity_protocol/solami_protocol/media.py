@@ -90,6 +90,8 @@ class Flag(IntFlag):
     TRACKING_LOST = 2
 
 
+KNOWN_FLAGS = 0b11  # an IntFlag inverted would forget the unknown bits
+
 _ROTATION_BYTES = {PoseCodec.F32: 16, PoseCodec.S48: 6, PoseCodec.S32: 4}
 
 
@@ -106,9 +108,10 @@ class MediaFrame:
     seq: int = 0
     flags: int = 0
 
-    def encode(self) -> bytes:
-        """Return header and payload as they travel."""
-        head = HEADER.pack(VERSION, self.kind, self.codec, self.flags, self.seq, self.epoch, self.count, 0, self.pts_us)
+    def encode(self, seq: int | None = None) -> bytes:
+        """Return header and payload as they travel, with `seq` in place of the frame's own where given."""
+        number = self.seq if seq is None else seq
+        head = HEADER.pack(VERSION, self.kind, self.codec, self.flags, number, self.epoch, self.count, 0, self.pts_us)
         return head + self.payload
 
     @property
@@ -131,7 +134,7 @@ def decode_media(data: bytes, *, validity: bool = False) -> MediaFrame:
         raise ProtocolError("version", f"{version}, expected {VERSION}")
     if reserved:
         raise ProtocolError("reserved", f"{reserved}, expected 0")
-    if flags & ~(Flag.LAST | Flag.TRACKING_LOST):
+    if flags & ~KNOWN_FLAGS:
         raise ProtocolError("flags", f"{flags:#x}, expected bits 1 and 2 only")
     payload = data[HEADER_BYTES:]
     try:
