@@ -2,7 +2,8 @@
 
 A frame leaves when its sound has come (20 ms beyond it, for loudness) and the phones around it are known `LOOKAHEAD_S`
 ahead. Where phones stay away it leaves once `PATIENCE_S` of sound beyond it has come, and its mouth follows loudness
-alone; the caller announces that as degraded. With phones known ahead the output is the same however the input is cut.
+alone; the caller announces that as degraded. When each phone comes at least 60 ms before its sound, the output is the
+same however the input is cut.
 """
 
 import math

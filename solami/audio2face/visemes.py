@@ -64,13 +64,13 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Viseme:
-    """Targets by control, and alpha by group of controls (absent: 0.1, the phone hardly cares)."""
+    """Targets by control, and alpha by group. An absent group has 0.1 (the phone hardly cares), the tongue 0.5."""
 
     targets: dict[str, float]
     alpha: dict[str, float]
 
 
-def _vowel(round_alpha: float = 0.45, **targets: float) -> _Viseme:
+def _vowel(round_alpha: float = 0.6, **targets: float) -> _Viseme:
     return _Viseme(targets, {"jaw": 0.9, "round": round_alpha, "spread": 0.7, "lips": 0.5, "tongue": 0.5})
 
 
@@ -148,7 +148,7 @@ def _row(viseme: _Viseme) -> tuple[np.ndarray, np.ndarray]:
         target[CONTROL_INDEX[name]] = value
     for group, members in _GROUPS.items():
         for name in members:
-            alpha[CONTROL_INDEX[name]] = viseme.alpha.get(group, 0.1)
+            alpha[CONTROL_INDEX[name]] = viseme.alpha.get(group, 0.5 if group == "tongue" else 0.1)
     return target, alpha
 
 

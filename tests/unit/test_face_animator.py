@@ -197,7 +197,7 @@ phone_lists = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(phone_lists, st.lists(st.integers(0, 200_000), max_size=25), st.integers(260, 900))
+@given(phone_lists, st.lists(st.integers(0, 200_000), max_size=25), st.integers(60, 900))
 def test_streamed_output_is_offline_output_however_it_is_cut(
     sounds: list[tuple[str, int]], cuts: list[int], ahead_ms: int
 ) -> None:
