@@ -206,7 +206,7 @@ class Playout:
         playing = self._mode == "playing" or (self._mode == "stalled" and self._stalled_ms < EASE_AFTER_MS)
         step = SHOWN_EVERY * TICK_MS / FADE_MS
         target = 1.0 if buffer is not None and playing else 0.0
-        self._weight = min(1.0, max(0.0, self._weight + (step if target > self._weight else -step)))
+        self._weight += min(step, max(-step, target - self._weight))
         head_ms = 0.0
         skew: float | None = None
         if buffer is not None and self._mode != "waiting":

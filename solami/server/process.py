@@ -1,6 +1,7 @@
 """How a service process starts and stops: one line when ready, SIGTERM or Ctrl-C ends it cleanly within seconds."""
 
 import asyncio
+import hmac
 import json
 import logging
 import os
@@ -57,7 +58,7 @@ async def bearer_middleware(request: web.Request, handler) -> web.StreamResponse
     token = service_token()
     if token and request.path not in ("/livez", "/readyz"):
         given = request.headers.get("Authorization", "")
-        if given != f"Bearer {token}":
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             raise web.HTTPUnauthorized(text="send `Authorization: Bearer $SOLAMI_SERVICE_TOKEN`")
     return await handler(request)
 
