@@ -53,20 +53,22 @@ class Answer(_Part):
     if_yes: tuple[Said, ...] = ()
     if_no: tuple[Said, ...] = ()
     then: tuple["Example", ...] = ()
+    otherwise: tuple[Said, ...] = ()
+    """What to say when an open question ("What do you dream of?") was answered with anything else."""
 
     @model_validator(mode="before")
     @classmethod
     def _text_is_enough(cls, value: object) -> object:
         return {"say": value} if isinstance(value, str) else value
 
-    _lists = field_validator("if_yes", "if_no", mode="before")(_listed)
+    _lists = field_validator("if_yes", "if_no", "otherwise", mode="before")(_listed)
 
 
 class Example(_Part):
     """One exchange: ways in which a user may put it, and what the character answers.
 
-    The answers in `character` are alternatives, each a text or an `Answer`. `if_yes`, `if_no` and `then` hold for every
-    alternative that has none of its own.
+    The answers in `character` are alternatives, each a text or an `Answer`. `if_yes`, `if_no`, `then` and `otherwise`
+    hold for every alternative that has none of its own.
     """
 
     id: str = Field(default="", max_length=80)
@@ -78,11 +80,14 @@ class Example(_Part):
     if_yes: tuple[Said, ...] = ()
     if_no: tuple[Said, ...] = ()
     then: tuple["Example", ...] = ()
+    otherwise: tuple[Said, ...] = ()
+    stays: bool = False
+    """For a follow-up: the question stays open, and the same follow-ups may come again (a wrong guess)."""
     waves: bool = False
     """This answer may wave although the user did not (a goodbye)."""
     affect: dict[str, Weight] = {}
 
-    _lists = field_validator("user", "character", "if_yes", "if_no", mode="before")(_listed)
+    _lists = field_validator("user", "character", "if_yes", "if_no", "otherwise", mode="before")(_listed)
 
 
 class Lines(_Part):
@@ -94,6 +99,8 @@ class Lines(_Part):
     """Was not sure; offers a choice. `{a}` and `{b}` stand for topics."""
     again: tuple[Said, ...] = ()
     """Put before an answer that was just given."""
+    lead: tuple[Said, ...] = ()
+    """Put behind a fact, so that the talk goes on; yes to it brings another fact."""
     silence: tuple[Said, ...] = ()
     leaving: tuple[Said, ...] = ()
 
