@@ -11,6 +11,7 @@ import numpy as np
 
 from solami_protocol import quaternions as q
 from solami_protocol.skeleton import JOINT_INDEX, REST_OFFSETS, rest_positions
+from solami_tokenizers.motion.rotations import from_matrix
 
 __all__ = ["ARM_JOINTS", "Arm", "mirror_rotvec", "solve_arm"]
 
@@ -129,18 +130,4 @@ def _aligned(a0: np.ndarray, b0: np.ndarray, a1: np.ndarray, b1: np.ndarray) -> 
     """Return the rotation that takes the orthonormal pair (a0, b0) to (a1, b1)."""
     rest = np.stack([a0, b0, np.cross(a0, b0)], axis=1)
     now = np.stack([a1, b1, np.cross(a1, b1)], axis=1)
-    return _from_matrix(now @ rest.T)
-
-
-def _from_matrix(m: np.ndarray) -> np.ndarray:
-    """Return the quaternion of a (3, 3) rotation matrix. Source: Bar-Itzhack's symmetric eigenvalue form (2000)."""
-    k = np.array(
-        [
-            [m[0, 0] - m[1, 1] - m[2, 2], m[1, 0] + m[0, 1], m[2, 0] + m[0, 2], m[2, 1] - m[1, 2]],
-            [m[1, 0] + m[0, 1], m[1, 1] - m[0, 0] - m[2, 2], m[2, 1] + m[1, 2], m[0, 2] - m[2, 0]],
-            [m[2, 0] + m[0, 2], m[2, 1] + m[1, 2], m[2, 2] - m[0, 0] - m[1, 1], m[1, 0] - m[0, 1]],
-            [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], m[0, 0] + m[1, 1] + m[2, 2]],
-        ]
-    )
-    vector = np.linalg.eigh(k)[1][:, -1]
-    return vector if vector[3] >= 0 else -vector
+    return from_matrix(now @ rest.T)

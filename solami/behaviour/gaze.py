@@ -7,13 +7,13 @@ import numpy as np
 
 from solami_protocol import quaternions as q
 from solami_protocol.skeleton import JOINT_INDEX, REST_OFFSETS
+from solami_tokenizers.motion.rotations import to_matrix
 
 __all__ = ["gaze"]
 
-_CHAIN = tuple(JOINT_INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3", "neck", "head"))
-_SPINE, _NECK, _HEAD = _CHAIN[1:4], _CHAIN[4], _CHAIN[5]
-_EYES = (JOINT_INDEX["left_eye"], JOINT_INDEX["right_eye"])
-_BRIDGE = REST_OFFSETS[list(_EYES)].astype(np.float64).mean(axis=0)  # between the eyes, from the head joint
+_CHAIN = [JOINT_INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
+_EYES = [JOINT_INDEX["left_eye"], JOINT_INDEX["right_eye"]]
+_BRIDGE = REST_OFFSETS[_EYES].astype(np.float64).mean(axis=0)  # between the eyes, from the head joint
 
 # Degrees: (turn, pitch). Comfortable before the next part helps, and the most a part gives.
 _EYES_FIRST = np.radians([9.0, 7.0])
@@ -40,46 +40,38 @@ def gaze(
     """
     out = rotations.copy()
     share = np.broadcast_to(np.asarray(weight, dtype=np.float64), (len(rotations),))[:, None]
-    turns, bridge_m = _chain(rotations, root_m)
-    wanted = _angles(turns[-1], np.asarray(target_m) - bridge_m)
+    wanted = _angles(*_head(out, root_m), np.asarray(target_m))
     behind = np.clip((np.abs(wanted[:, :1]) - _GIVES_UP[0]) / (_GIVES_UP[1] - _GIVES_UP[0]), 0, 1)
     share = share * (1 - behind * behind * (3 - 2 * behind))
     rest = wanted - _EYES_FIRST * np.tanh(wanted / _EYES_FIRST)
     head = _HEAD_MOST * np.tanh(rest / _HEAD_MOST)
     chest = _CHEST_MOST * np.tanh((rest - head) / _CHEST_MOST)
-    for joint in _SPINE:
-        out[:, joint] = q.multiply(out[:, joint], _turn(chest * share / len(_SPINE)))
-    # the turn of the neck lies below the head's own pose: yaw about the body's axis, pitch about the head's
-    out[:, _NECK] = q.multiply(out[:, _NECK], _turn(head * share * _NECK_SHARE))
-    out[:, _HEAD] = q.multiply(out[:, _HEAD], _turn(head * share * (1 - _NECK_SHARE)))
-    turns, bridge_m = _chain(out, root_m)
-    point = np.asarray(target_m if eyes_target_m is None else eyes_target_m)
-    left = _angles(turns[-1], point - bridge_m)
+    parts = np.stack([chest / 3] * 3 + [head * _NECK_SHARE, head * (1 - _NECK_SHARE)], axis=1)  # (T, 5, 2)
+    out[:, _CHAIN[1:]] = q.multiply(out[:, _CHAIN[1:]], _turn(parts * share[:, None]))
+    left = _angles(*_head(out, root_m), np.asarray(target_m if eyes_target_m is None else eyes_target_m))
     eyes = _turn(_EYES_MOST * np.tanh(left / _EYES_MOST) * share)
-    for joint in _EYES:
-        out[:, joint] = q.multiply(eyes, out[:, joint])
+    out[:, _EYES] = q.multiply(eyes[:, None], out[:, _EYES])
     return out
 
 
-def _chain(rotations: np.ndarray, root_m: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return world rotations (T, 4) from pelvis to head, and the place between the eyes (T, 3)."""
-    turn, place = rotations[:, 0], root_m
-    turns = [turn]
-    for joint in _CHAIN[1:]:
-        place = place + q.rotate(turn, np.broadcast_to(REST_OFFSETS[joint].astype(np.float64), place.shape))
-        turn = q.multiply(turn, rotations[:, joint])
-        turns.append(turn)
-    return turns, place + q.rotate(turn, np.broadcast_to(_BRIDGE, place.shape))
+def _head(rotations: np.ndarray, root_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the head's world rotation (T, 3, 3) and the place between the eyes (T, 3)."""
+    local = to_matrix(rotations[:, _CHAIN])
+    turn, place = local[:, 0], root_m
+    for i, joint in enumerate(_CHAIN[1:], 1):
+        place = place + turn @ REST_OFFSETS[joint]
+        turn = turn @ local[:, i]
+    return turn, place + turn @ _BRIDGE
 
 
-def _angles(frame: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Return (T, 2) radians (turn left, pitch down) of a way in a frame that faces +z."""
-    x, y, z = np.moveaxis(q.rotate(q.conjugate(frame), way), -1, 0)
+def _angles(turn: np.ndarray, place_m: np.ndarray, target_m: np.ndarray) -> np.ndarray:
+    """Return (T, 2) radians (turn left, pitch down) from the way the head faces to the target."""
+    x, y, z = ((target_m - place_m)[:, None] @ turn)[:, 0].T  # the transposed product: into the head's frame
     return np.stack([np.arctan2(x, z), -np.arctan2(y, np.hypot(x, z))], axis=-1)
 
 
 def _turn(angles: np.ndarray) -> np.ndarray:
-    """Return the rotation (T, 4) of (turn, pitch): pitch first, then turn about the vertical."""
+    """Return the rotations (..., 4) of (..., 2) turn and pitch: pitch first, then turn about the vertical."""
     half = angles / 2
-    (sy, sp), (cy, cp) = np.sin(half).T, np.cos(half).T
+    (sy, sp), (cy, cp) = np.moveaxis(np.sin(half), -1, 0), np.moveaxis(np.cos(half), -1, 0)
     return np.stack([cy * sp, sy * cp, -sy * sp, cy * cp], axis=-1)

@@ -16,7 +16,7 @@ from solami.behaviour.stance import ARM_INDICES, arm_rotvecs, rest_arm, stance
 from solami.behaviour.style import Style
 from solami_protocol.skeleton import JOINT_INDEX
 
-__all__ = ["BODY_INDICES", "Gesture", "Key", "Track", "bake", "minimum_jerk", "mirrored"]
+__all__ = ["BODY_INDICES", "Gesture", "PEAK", "Key", "Track", "bake", "minimum_jerk", "mirrored"]
 
 Angles = tuple[float, float, float]
 
@@ -99,6 +99,26 @@ class Track:
     arm_indices: np.ndarray  # (A,)
     lag_ms: np.ndarray  # (A,)
 
+    @property
+    def arms(self) -> np.ndarray:
+        """(K, A, 3) rotation vectors of the arms at the keys."""
+        width = 3 * len(self.arm_indices)
+        return self.values[:, :width].reshape(len(self.values), -1, 3)
+
+    @property
+    def fastest_rad_per_ms(self) -> float:
+        """The highest angular speed of an arm's joint between the keys, at pace 1."""
+        if len(self.arm_indices) == 0 or len(self.times_ms) < 2:
+            return 0.0
+        angle = np.linalg.norm(np.diff(self.arms, axis=0), axis=-1).max(axis=1)
+        return float((PEAK * angle / np.diff(self.times_ms)).max())
+
+    def way_rad(self, rotvecs: np.ndarray) -> float:
+        """The longest way of an arm's joint from a posture, rotation vectors (55, 3), to the first key."""
+        if len(self.arm_indices) == 0:
+            return 0.0
+        return float(np.linalg.norm(self.arms[0] - rotvecs[self.arm_indices], axis=-1).max())
+
     def at(self, local_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return arms (T, A, 3), body (T, 6, 3) in radians and shift (T, 3) in metres; before and after it rests."""
         t = np.clip(local_ms, self.times_ms[0], self.times_ms[-1])
@@ -116,6 +136,10 @@ class Track:
             flat += out[:, None] * self.slopes[i] + into[:, None] * self.slopes[i + 1]
         arms = 3 * len(self.arm_indices)
         return flat[:, :arms].reshape(len(t), -1, 3), flat[:, arms:-3].reshape(len(t), -1, 3), flat[:, -3:]
+
+
+PEAK = 1.875
+"""Peak over mean speed of a minimum-jerk rise."""
 
 
 def minimum_jerk(share: np.ndarray) -> np.ndarray:

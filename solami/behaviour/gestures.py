@@ -46,7 +46,7 @@ def _beat(name: str, *, right: bool, left: bool) -> Gesture:
 def _think() -> Gesture:
     hand = Arm((0.075, 1.418, 0.172), (-0.2, 0.35, -1.0), (0.6, -1.0, 0.2), 34, 4, hand="chin", touching=True)
     lower = replace(hand, wrist=(0.08, 1.395, 0.19))
-    across = Arm((-0.075, 1.13, 0.185), (-0.2, -0.35, -1.0), (0.6, -0.8, -0.1), 8, hand="soft", touching=True)
+    across = Arm((-0.07, 1.12, 0.21), (-0.2, -0.35, -1.0), (0.9, -0.8, 0.25), 8, hand="soft", touching=True)
     keys = (
         Key(600, right=lower, left=across, head=(2, 4, 4), torso=(2, 2, 0)),
         Key(850, right=hand, left=across, head=(3, 9, 6), torso=(2, 3, 1), shift_m=(-0.012, 0, 0)),
@@ -78,7 +78,7 @@ def _shrug() -> Gesture:
 
 
 def _bow() -> Gesture:
-    side = Arm((0.235, 0.935, 0.10), (-1.0, 0.0, -0.3), (0.4, 0.1, -1.0), 4, hand="flat")
+    side = Arm((0.268, 0.93, 0.13), (-1.0, 0.0, -0.3), (0.4, 0.1, -1.0), 4, hand="flat", touching=True)
     keys = (
         Key(350, right=side, left=side, head=(8, 0, 0), torso=(6, 0, 0), hips=(3, 0, 0), shift_m=(0, 0, -0.015)),
         Key(900, right=side, left=side, head=(12, 0, 0), torso=(24, 0, 0), hips=(22, 0, 0), shift_m=(0, -0.01, -0.09)),
@@ -91,7 +91,7 @@ def _bow() -> Gesture:
 
 
 def _apology() -> Gesture:
-    heart = Arm((0.06, 1.275, 0.152), (-0.1, 0.0, -1.0), (0.8, -1.0, 0.05), 38, 2, hand="flat", touching=True)
+    heart = Arm((0.06, 1.275, 0.157), (-0.1, 0.0, -1.0), (0.8, -1.0, 0.08), 36, 2, hand="flat", touching=True)
     off = replace(heart, wrist=(0.085, 1.25, 0.21))
     keys = (
         Key(450, right=off, head=(6, 0, 2), torso=(4, 0, 0), hips=(1, 0, 0)),
@@ -105,7 +105,7 @@ def _apology() -> Gesture:
 
 
 def _point_self() -> Gesture:
-    on = Arm((0.085, 1.26, 0.155), (-0.1, 0.0, -1.0), (0.8, -1.0, 0.05), 40, 4, hand="soft", touching=True)
+    on = Arm((0.085, 1.26, 0.168), (-0.1, 0.0, -1.0), (0.8, -1.0, 0.05), 31, 4, hand="soft", touching=True)
     off = replace(on, wrist=(0.11, 1.25, 0.22))
     keys = (Key(380, right=off, head=(2, 0, 0)), Key(540, right=on, head=(5, 0, 2)), Key(900, right=on, head=(2, 0, 2)))
     return Gesture(name="point_self", prep_ms=380, stroke_ms=540, retract_ms=560, holds=True, keys=keys)
@@ -168,7 +168,7 @@ def _thumbs_up() -> Gesture:
 
 
 def _hands_together() -> Gesture:
-    right = Arm((0.085, 1.065, 0.245), (-0.25, 0.25, -1.0), (0.9, -0.6, -0.5), 18, hand="soft", touching=True)
+    right = Arm((0.085, 1.065, 0.252), (-0.25, 0.25, -1.0), (0.9, -0.6, -0.5), 18, hand="soft", touching=True)
     left = Arm((0.095, 1.05, 0.205), (-0.25, 0.35, -1.0), (0.9, -0.6, -0.5), 18, hand="soft", touching=True)
     keys = (
         Key(480, right=replace(right, wrist=(0.15, 1.07, 0.25)), left=replace(left, wrist=(0.15, 1.05, 0.22))),
@@ -182,7 +182,7 @@ def _clap() -> Gesture:
     def arm(out: float) -> Arm:
         return Arm((out, 1.20, 0.27), (-1.0, 0.12, 0.1), (0.8, -1.0, -0.5), -34, 14, hand="flat", touching=True)
 
-    rows = [(420, 0.15), (540, 0.032), (680, 0.13), (800, 0.032), (940, 0.13), (1060, 0.032), (1220, 0.12)]
+    rows = [(420, 0.15), (540, 0.04), (680, 0.13), (800, 0.038), (940, 0.13), (1060, 0.038), (1220, 0.12)]
     keys = tuple(Key(at, right=arm(out), left=arm(out), head=(-2, 0, 2)) for at, out in rows)
     return Gesture(name="clap", prep_ms=420, stroke_ms=540, retract_ms=620, keys=keys)
 
@@ -244,7 +244,7 @@ def _salute() -> Gesture:
 
 
 def _hands_on_hips() -> Gesture:
-    hip = Arm((0.225, 1.03, 0.0), (-1.0, -0.3, 0.1), (1.0, 0.1, -0.45), 40, hand="soft", touching=True)
+    hip = Arm((0.262, 1.03, 0.02), (-1.0, 0.1, -0.2), (1.0, 0.1, -0.5), 14, hand="fist", touching=True)
     keys = (Key(520, right=hip, left=hip, head=(-2, 0, 2)), Key(1900, right=hip, left=hip, head=(0, 0, 4)))
     return Gesture(name="hands_on_hips", prep_ms=520, stroke_ms=520, retract_ms=650, holds=True, keys=keys)
 
@@ -262,7 +262,8 @@ def _listen() -> Gesture:
     lean = {"torso": (5.0, 2.0, 0.0), "hips": (2.0, 0.0, 0.0), "shift_m": (0.0, 0.0, -0.008)}
     heads = [(600, (-2, -2, 5)), (1100, (-1, -2, 6)), (1320, (5, -2, 6)), (1580, (-1, -2, 6)), (2300, (-2, -1, 6))]
     keys = tuple(Key(at, head=head, **lean) for at, head in heads)  # type: ignore[arg-type]
-    return Gesture(name="listen", prep_ms=600, stroke_ms=1320, retract_ms=800, holds=True, keys=keys)
+    channels = frozenset({"torso"})  # the head stays free to nod
+    return Gesture(name="listen", prep_ms=600, stroke_ms=1320, retract_ms=800, holds=True, keys=keys, channels=channels)
 
 
 def _head(name: str, prep_ms: float, rows: list[tuple[float, tuple[float, float, float]]], stroke_ms: float) -> Gesture:

@@ -11,7 +11,7 @@ import numpy as np
 from solami.behaviour.blend import BLEND_MS, Seam
 from solami.behaviour.feet import Feet, Place, find_place
 from solami.behaviour.gaze import gaze
-from solami.behaviour.gesture import BODY_INDICES, Gesture, Track, bake, minimum_jerk
+from solami.behaviour.gesture import BODY_INDICES, PEAK, Gesture, Track, bake, minimum_jerk
 from solami.behaviour.gestures import GESTURES
 from solami.behaviour.idle import WEIGHT_M, Idle
 from solami.behaviour.legs import LEG_JOINTS, plant_legs
@@ -25,6 +25,8 @@ __all__ = ["Performance"]
 
 _FRAME_MS = 1000.0 / FPS
 _LEAST_PREP = 0.55  # a preparation may be squeezed to this share
+# No joint of an arm is driven faster, whatever tempo and haste ask for: lively speakers' wrists peak at 3 to 4 m/s.
+_FASTEST_RAD_PER_MS = np.radians(620.0) / 1000.0
 _LONGEST_BLEND_MS = 550.0
 _EYES_MS, _HEAD_MS, _GAZE_MS = 45.0, 170.0, 150.0  # time constants of gaze: eyes lead, the head follows
 
@@ -87,6 +89,7 @@ class Performance:
         self._gaze = _Gaze()
         self._seam: Seam | None = None
         shown = None if start is None else (np.atleast_2d(start[0]), start[1].reshape(-1, *start[1].shape[-2:]))
+        self._shown = shown
         if shown is None:
             origin = np.array([0.0, 0.0, self._stance.ankle_m[:, 2].mean()])
             self._place = Place(origin, np.array([0.0, 0.0, 0.0, 1.0]))
@@ -98,7 +101,6 @@ class Performance:
             sideways_m = float(self._place.to_local(shown[0][-1].astype(np.float64))[0])
             weight = float(np.clip(sideways_m / WEIGHT_M, -1.1, 1.1))
             self._idle = Idle(self._style, seed, side=weight, period_ms=loop_ms)
-            self._begin_from(*shown)
 
     @property
     def rendered_ms(self) -> float:
@@ -152,6 +154,10 @@ class Performance:
             return np.zeros((0, 3), np.float32), np.zeros((0, 55, 4), np.float32)
         t_ms = frames * _FRAME_MS
         root_m, rotations = self._upper_body(t_ms)
+        if self._shown is not None:
+            # built now and not earlier, so that a gaze set before the first frame fades in with the rest
+            first = (root_m, rotations) if len(t_ms) > 1 else self._upper_body(np.array([0.0, _FRAME_MS]))
+            self._seam, self._shown = _seam(self._shown, first), None
         if self._seam is not None:
             root_m, rotations = self._seam.apply(t_ms, root_m, rotations)
             if t_ms[-1] > self._seam.duration_ms:
@@ -178,28 +184,21 @@ class Performance:
         root_m = self._place.to_world(pelvis_m + shift_m)
         return root_m, self._gaze.apply(t_ms, rotations, root_m, free)
 
-    def _begin_from(self, shown_root_m: np.ndarray, shown: np.ndarray) -> None:
-        """Fade from the frames shown; far away poses take longer, so that arms are not thrown."""
-        root_m, rotations = self._upper_body(np.array([0.0, _FRAME_MS]))
-        legs = LEG_JOINTS.ravel()
-        shown = shown[-2:].astype(np.float64)
-        rotations[:, legs] = shown[-1, legs]  # legs come from the feet, which fade by themselves
-        shown[:, legs] = shown[-1, legs]
-        farthest = float(q.angle_between(rotations[0], shown[-1]).max())
-        duration_ms = float(np.clip(BLEND_MS * farthest / np.radians(35.0), BLEND_MS, _LONGEST_BLEND_MS))
-        self._seam = Seam(shown_root_m[-2:], shown, root_m, rotations, duration_ms=duration_ms)
-
     def _fitted(self, gesture: Gesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
         """Return the gesture placed as near to the wish as what is rendered and what its limbs do allow."""
-        pace = self._style.tempo * float(self._rng.uniform(0.95, 1.06))
-        prep_ms = gesture.prep_ms / pace
-        lead_ms = gesture.stroke_ms / pace
-        after_ms = (gesture.keys[-1].at_ms - gesture.stroke_ms) / pace + hold_ms
+        track = bake(gesture, self._style)
         rivals = [p for p in self._placed if p.gesture.channels & gesture.channels]
+        pace = self._style.tempo**0.7 * float(self._rng.uniform(0.95, 1.06))
+        pace = min(pace, _FASTEST_RAD_PER_MS / max(track.fastest_rad_per_ms, 1e-9))
+        least_ms = PEAK * track.way_rad(self._posture_before(rivals, stroke_ms)) / _FASTEST_RAD_PER_MS
+        least_ms = max(least_ms, _LEAST_PREP * gesture.prep_ms / pace)
+        prep_ms = max(gesture.prep_ms / pace, least_ms)
+        lead_ms = prep_ms + (gesture.stroke_ms - gesture.prep_ms) / pace
+        after_ms = (gesture.keys[-1].at_ms - gesture.stroke_ms) / pace + hold_ms
         earliest_ms = max([self.rendered_ms] + [p.busy_ms for p in rivals if p.stroke_ms <= stroke_ms])
         start_ms = stroke_ms - lead_ms
         if start_ms < earliest_ms:
-            squeeze_ms = min(earliest_ms - start_ms, (1 - _LEAST_PREP) * prep_ms)
+            squeeze_ms = min(earliest_ms - start_ms, prep_ms - least_ms)
             prep_ms, lead_ms = prep_ms - squeeze_ms, lead_ms - squeeze_ms
             start_ms = max(stroke_ms - lead_ms, earliest_ms)
         actual_ms = start_ms + lead_ms
@@ -212,7 +211,7 @@ class Performance:
         alike = any(arm.touching for key in gesture.keys for arm in (key.right, key.left) if arm)
         return _Placed(
             gesture=gesture,
-            track=bake(gesture, self._style),
+            track=track,
             pace=pace,
             start_ms=start_ms,
             prep_ms=prep_ms,
@@ -221,6 +220,24 @@ class Performance:
             retract_ms=gesture.retract_ms / pace,
             peak=1.0 if alike else float(self._rng.uniform(0.94, 1.0)),
         )
+
+    def _posture_before(self, rivals: list[_Placed], stroke_ms: float) -> np.ndarray:
+        """Return rotation vectors (55, 3) from which a gesture may have to start: rest, or what its rivals hold."""
+        posture = self._stance.rotvecs.copy()
+        for rival in rivals:
+            if rival.stroke_ms <= stroke_ms < rival.end_ms + 600.0:
+                posture[rival.track.arm_indices] = rival.track.arms[-1]
+        return posture
+
+
+def _seam(shown: tuple[np.ndarray, np.ndarray], first: tuple[np.ndarray, np.ndarray]) -> Seam:
+    """Return the fade from the frames shown to the first two of ours; far poses take longer: no arm is thrown."""
+    before, after = shown[1][-2:].astype(np.float64), first[1][:2].copy()
+    legs = LEG_JOINTS.ravel()  # they come from the feet, which fade by themselves
+    before[:, legs] = after[:, legs] = after[:1, legs]
+    farthest = float(q.angle_between(after[0], before[-1]).max())
+    duration_ms = float(np.clip(BLEND_MS * farthest / np.radians(35.0), BLEND_MS, _LONGEST_BLEND_MS))
+    return Seam(shown[0][-2:], before, first[0][:2], after, duration_ms=duration_ms)
 
 
 def _lay(placed: _Placed, t_ms: np.ndarray, rotvecs: np.ndarray, shift_m: np.ndarray, free: np.ndarray) -> None:
@@ -251,6 +268,8 @@ class _Gaze:
         point = np.asarray(target_m, dtype=np.float64)
         if self._eyes is None or self._head is None:
             self._eyes, self._head = _Follower(point, _EYES_MS), _Follower(point, _HEAD_MS)
+        if now_ms == 0:
+            self._on = _Follower(np.ones(1), _GAZE_MS)  # nothing is shown yet: no ease of its own
         self._eyes.aim(point, now_ms)
         self._head.aim(point, now_ms)
         self._on.aim(np.ones(1), now_ms)

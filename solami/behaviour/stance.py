@@ -14,7 +14,7 @@ from solami_protocol.skeleton import JOINT_COUNT, JOINT_INDEX, PELVIS_HEIGHT_M, 
 
 __all__ = ["ARM_INDICES", "REST_ARM", "Stance", "arm_rotvecs", "rest_arm", "stance"]
 
-REST_ARM = Arm(wrist=(0.262, 0.919, 0.042), palm=(-1.0, 0.0, -0.35), elbow=(0.55, 0.0, -1.0), hand="relaxed")
+REST_ARM = Arm(wrist=(0.268, 0.919, 0.042), palm=(-1.0, 0.0, -0.35), elbow=(0.55, 0.0, -1.0), hand="relaxed")
 
 ARM_INDICES: dict[str, np.ndarray] = {
     side: np.array([JOINT_INDEX[f"{side}_{name}"] for name in ARM_JOINTS + FINGER_JOINTS]) for side in ("left", "right")
@@ -48,7 +48,7 @@ class Stance:
 def rest_arm(style: Style) -> Arm:
     """Return the hanging arm of a character: an open one holds the hands further from the body."""
     out, up, forward = REST_ARM.wrist
-    return Arm((out + 0.035 * (style.openness - 1), up, forward), REST_ARM.palm, REST_ARM.elbow, hand=REST_ARM.hand)
+    return Arm((out + 0.025 * (style.openness - 1), up, forward), REST_ARM.palm, REST_ARM.elbow, hand=REST_ARM.hand)
 
 
 def arm_rotvecs(arm: Arm, side: str) -> np.ndarray:
