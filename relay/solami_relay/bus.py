@@ -141,6 +141,10 @@ class Bus:
         raw = await self._run("HGETALL", self._key(sid, "meta"))
         return _meta(raw) if b"sid" in raw else None
 
+    async def session_count(self) -> int:
+        """Return how many sessions there are, at most a lease's time behind for those that expired."""
+        return int(await self._run("ZCARD", self._sessions))
+
     async def touch(self, sid: str, ttl_s: float) -> None:
         """Let the session live for another `ttl_s`."""
         ttl_ms = int(ttl_s * 1000)
@@ -156,18 +160,14 @@ class Bus:
         await self._run("ZREM", self._sessions, sid)
         await self._publish("gateways", {"sid": sid, "ended": True})
 
-    async def claim_socket(self, sid: str) -> int:
+    async def claim_socket(self, sid: str, *, resumes: bool) -> int:
         """Return the number of a new socket; older sockets of the session, in any gateway, are told by `news`.
 
+        A socket that does not resume belongs to a new client, which numbers its messages from 1 again.
         Raises NoSession.
         """
-        key = self._key(sid, "meta")
-        async with self._guard(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hexists(key, "sid")
-            pipe.hincrby(key, "socket", 1)
-            exists, number = await pipe.execute()
-        if not exists:
-            await self._run("DEL", key)  # the increment made it
+        number = await self._script("claim_socket", (self._key(sid, "meta"),), [int(resumes)])
+        if number == -1:
             raise NoSession(f"there is no session {sid}")
         await self._publish("gateways", {"sid": sid, "socket": number})
         return int(number)
@@ -259,7 +259,9 @@ class Bus:
         """Prolong the leases by 6 s from now (Redis' clock); return the sids of those that are lost."""
         lost: set[str] = set()
         for lease in list(leases):
-            until_ms = await self._script("renew", (self._key(lease.sid, "lease"),), [lease.holder, LEASE_MS])
+            until_ms = await self._script(
+                "renew", (self._key(lease.sid, "meta"), self._key(lease.sid, "lease")), [lease.holder, LEASE_MS]
+            )
             if until_ms:
                 await self._run("ZADD", self._sessions, "XX", until_ms, lease.sid)
             else:
@@ -279,7 +281,7 @@ class Bus:
     # -- turns and meta: worker ---------------------------------------------------------------------------------------
 
     async def put_meta(self, lease: Lease, **fields: str | int | float) -> None:
-        """Set fields of the session's meta: `state`, `done_epoch`, `play_epoch`, `play_ms`, `character`. Raises Fenced."""
+        """Set fields of the session's meta: `state`, `done_epoch`, `play_epoch`, `play_ms`, ... Raises Fenced."""
         unknown = set(fields) - _META_TYPES.keys()
         if unknown:
             raise ValueError(f"put_meta: unknown field {sorted(unknown)}; SessionMeta has {sorted(_META_TYPES)}")

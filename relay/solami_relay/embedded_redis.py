@@ -1,6 +1,7 @@
 """An embedded Redis of our own: a child on a private unix socket that dies with us (DESIGN 5)."""
 
 import ctypes
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import redis
 
@@ -19,6 +21,8 @@ __all__ = ["EmbeddedRedis", "find_redis_server"]
 
 START_S = 5.0
 STOP_S = 2.0
+PREFIX = "solami-redis-"
+OWNER = "owner"
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -52,6 +56,7 @@ class EmbeddedRedis:
     def __init__(self, *, maxmemory_mb: int = 512) -> None:
         self._maxmemory_mb = maxmemory_mb
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._owner: IO[str] | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +79,10 @@ class EmbeddedRedis:
     def start(self) -> None:
         """Start the child and wait until it answers. Raises MissingExtra, Unavailable."""
         binary = find_redis_server()
-        self._folder = tempfile.TemporaryDirectory(prefix="solami-redis-")  # mode 0700
+        _sweep(Path(tempfile.gettempdir()))
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX)  # mode 0700
+        self._owner = open(Path(self._folder.name) / OWNER, "w")  # noqa: SIM115  held while the folder is ours
+        fcntl.flock(self._owner, fcntl.LOCK_EX)
         self._spawn(binary)
 
     def restart(self) -> None:
@@ -135,6 +143,9 @@ class EmbeddedRedis:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
 
     def __enter__(self) -> "EmbeddedRedis":
         self.start()
@@ -142,3 +153,14 @@ class EmbeddedRedis:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
+
+
+def _sweep(parent: Path) -> None:
+    """Remove folders whose owner was killed: they hold what people said in the last minutes."""
+    for owner in parent.glob(f"{PREFIX}*/{OWNER}"):
+        try:
+            with owner.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(owner.parent, ignore_errors=True)
+        except OSError:
+            continue  # somebody lives there, or it is another user's
