@@ -38,7 +38,7 @@ def talk(
 async def _talk(given, text: str, character: str, out: Path, relay: str) -> None:  # type: ignore[no-untyped-def]
     from solami.cli.console import console
     from solami.cli.tables import turn_table
-    from solami.headset.avatar import build_glb
+    from solami.headset.avatar import Look, build_glb
     from solami.headset.session import headset_session
     from solami.headset.stack import relay_url
     from solami.headset.talk import one_turn, write_artefacts
@@ -54,6 +54,6 @@ async def _talk(given, text: str, character: str, out: Path, relay: str) -> None
                 speech = open_synthesiser("espeak")
                 result = await one_turn(session, given, text, speech, character_voice(card), status.update)
             status.update("writing the page")
-            write_artefacts(out, session, result, card["name"], build_glb(card["appearance"]["colours"]))
+            write_artefacts(out, session, result, card["name"], build_glb(Look.of_card(card["appearance"])))
     console.print(turn_table(result.numbers))
     console.print(f"written: {out / 'turn.html'} (open it in a browser), turn.json, turn.wav, turn.npz", markup=False)

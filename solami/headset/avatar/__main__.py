@@ -1,0 +1,41 @@
+"""`python -m solami.headset.avatar OUT.glb [--kind automaton] [--colours hair=#223344,top=#aa5533]`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import cast
+
+from solami.headset.avatar.build import build_glb
+from solami.headset.avatar.look import COLOURS, Kind, Look
+from solami_protocol.errors import InputError
+
+__all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the file; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m solami.headset.avatar", description="Write the avatar as GLB.")
+    parser.add_argument("out", type=Path, metavar="OUT.glb")
+    parser.add_argument("--kind", default="person", help="person or automaton")
+    parser.add_argument("--colours", default="", help=f"NAME=#rrggbb,...; names: {', '.join(COLOURS['person'])}")
+    args = parser.parse_args(argv)
+    try:
+        pairs = dict(_pair(p) for p in args.colours.split(",") if p)
+        data = build_glb(Look(cast(Kind, args.kind), pairs), args.out.stem)
+    except InputError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    args.out.write_bytes(data)
+    print(f"{args.out}: {len(data) / 1000:.0f} kB")
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise InputError(f"--colours: {text!r} is not NAME=#rrggbb")
+    return name.strip(), value.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""What a character looks like: its kind of body and its colours, as a card gives them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from solami_protocol.errors import InputError
+
+__all__ = ["COLOURS", "MATERIALS", "SWATCHES", "Kind", "Look", "Material", "Swatch"]
+
+Kind = Literal["person", "automaton"]
+
+COLOURS: dict[Kind, dict[str, str]] = {
+    "person": {
+        "skin": "#eab793",
+        "hair": "#4a2f27",
+        "eyes": "#2f8087",
+        "lips": "#c9796d",
+        "cloth1": "#35577d",
+        "cloth2": "#3a4150",
+        "shoes": "#e9e4da",
+        "accent": "#f0a04b",
+    },
+    "automaton": {
+        "skin": "#b8733c",
+        "hair": "#7a4a24",
+        "eyes": "#6fd0c8",
+        "lips": "#8f4f2c",
+        "cloth1": "#2f5a57",
+        "cloth2": "#e0b45a",
+        "shoes": "#6b4426",
+        "accent": "#4fae9b",
+    },
+}
+"""Every colour a card may set (`cloth1` the top, `cloth2` the trousers or the trimmings), with each kind's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A glTF material: one draw call of the finished body."""
+
+    roughness: float
+    metallic: float = 0.0
+    glow: float = 0.0
+    """Share of the colour that shines by itself; the colour comes from the vertices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A colour of the body: a card colour, how much lighter (>1) or darker (<1) it is, and its material."""
+
+    colour: str
+    tone: float = 1.0
+    material: str = "cloth"
+
+
+SWATCHES: dict[str, Swatch] = {
+    "skin": Swatch("skin", 1.0, "skin"),
+    "skin_deep": Swatch("skin", 0.72, "skin"),
+    "lips": Swatch("lips", 1.0, "skin"),
+    "mouth": Swatch("#6b2a2c", 1.0, "skin"),
+    "throat": Swatch("#2a0f12", 1.0, "skin"),
+    "tongue": Swatch("#c8676a", 1.0, "skin"),
+    "teeth": Swatch("#f7f2e8", 1.0, "gloss"),
+    "eye_white": Swatch("#f6f4f1", 1.0, "gloss"),
+    "iris": Swatch("eyes", 1.0, "gloss"),
+    "iris_light": Swatch("eyes", 1.55, "gloss"),
+    "iris_dark": Swatch("eyes", 0.38, "gloss"),
+    "pupil": Swatch("#0b0d10", 1.0, "gloss"),
+    "glint": Swatch("#ffffff", 1.0, "glow"),
+    "iris_glow": Swatch("eyes", 1.2, "glow"),
+    "lash": Swatch("hair", 0.42, "hair"),
+    "brow": Swatch("hair", 0.8, "hair"),
+    "hair": Swatch("hair", 1.0, "hair"),
+    "hair_light": Swatch("hair", 1.28, "hair"),
+    "hair_deep": Swatch("hair", 0.7, "hair"),
+    "top": Swatch("cloth1"),
+    "top_deep": Swatch("cloth1", 0.66),
+    "top_light": Swatch("cloth1", 1.35),
+    "shirt": Swatch("#f1ece2"),
+    "trousers": Swatch("cloth2"),
+    "trousers_deep": Swatch("cloth2", 0.7),
+    "shoes": Swatch("shoes", 1.0, "cloth"),
+    "sole": Swatch("#f4f1ea", 1.0, "cloth"),
+    "sole_deep": Swatch("#4c4f57", 1.0, "cloth"),
+    "accent": Swatch("accent"),
+    "accent_glow": Swatch("accent", 1.0, "glow"),
+    "metal": Swatch("#aeb4ba", 1.0, "metal"),
+    "metal_deep": Swatch("#4d535b", 1.0, "metal"),
+    "shell": Swatch("skin", 1.0, "shell"),
+    "shell_line": Swatch("skin", 0.45, "shell"),
+    "helmet": Swatch("hair", 1.0, "shell"),
+    "helmet_deep": Swatch("hair", 0.6, "shell"),
+}
+"""The names by which the modelling code paints. A colour that starts with # is the same for every character."""
+
+MATERIALS: dict[str, Material] = {
+    "skin": Material(0.62),
+    "gloss": Material(0.12),
+    "glow": Material(0.4, glow=0.9),
+    "hair": Material(0.5),
+    "cloth": Material(0.85),
+    "metal": Material(0.35, metallic=0.8),
+    "shell": Material(0.32),
+    "copper": Material(0.36, metallic=0.62),
+}
+
+_METAL = {"skin": "copper", "hair": "copper"}
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A kind of body with its colours; a colour that is not given is the kind's own."""
+
+    kind: Kind = "person"
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in COLOURS:
+            raise InputError(f"avatar {self.kind!r} is unknown; expected one of {', '.join(COLOURS)}")
+        for name, value in self.colours.items():
+            if name not in COLOURS[self.kind]:
+                raise InputError(f"avatar colour {name!r} is unknown; expected one of {', '.join(COLOURS[self.kind])}")
+            if not _HEX.fullmatch(value):
+                raise InputError(f"avatar colour {name} is {value!r}; expected #rrggbb")
+
+    @classmethod
+    def of_card(cls, appearance: Mapping[str, Any]) -> "Look":
+        """Return the look in a card's `appearance {avatar, colours}`; without an avatar it is a person."""
+        return cls(cast(Kind, appearance.get("avatar") or "person"), dict(appearance.get("colours") or {}))
+
+    def srgb(self, swatch: str) -> tuple[float, float, float]:
+        """Return a swatch's colour, 0 to 1, sRGB encoded."""
+        entry = SWATCHES[swatch]
+        own = COLOURS[self.kind]
+        value = entry.colour if entry.colour.startswith("#") else self.colours.get(entry.colour, own[entry.colour])
+        rgb = [int(value[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        return (min(rgb[0] * entry.tone, 1.0), min(rgb[1] * entry.tone, 1.0), min(rgb[2] * entry.tone, 1.0))
+
+    def material(self, swatch: str) -> str:
+        """Return the name of the material a swatch is made of; an automaton's skin is metal."""
+        name = SWATCHES[swatch].material
+        return _METAL.get(name, name) if self.kind == "automaton" else name
