@@ -3,6 +3,9 @@
 Everything is solved for the left arm and mirrored for the right. Targets are written as (out, up, forward): `out` from
 the body's midline to the arm's own side, `up` from the floor of the T-pose, `forward` along +z, in metres. They hold
 for the upright chest; as the result is local to the chest, the arm goes along when the chest moves.
+
+A *posture* holds three numbers a joint: a rotation vector, but for the elbows (forearm roll about x, hinge about y, 0),
+so that whatever is mixed or interpolated stays a hinge and a roll.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +16,7 @@ from solami_protocol import quaternions as q
 from solami_protocol.skeleton import JOINT_INDEX, REST_OFFSETS, rest_positions
 from solami_tokenizers.motion.rotations import from_matrix
 
-__all__ = ["ARM_JOINTS", "Arm", "mirror_rotvec", "solve_arm"]
+__all__ = ["ARM_JOINTS", "Arm", "mirror_posture", "posture_rotations", "solve_arm"]
 
 Vector = tuple[float, float, float]
 
@@ -29,6 +32,7 @@ _FORE_M = float(np.linalg.norm(_FORE))  # 0.250
 _UPPER_AXIS = _UPPER / _UPPER_M
 _FORE_AXIS = _FORE / _FORE_M
 _HINGE = np.array([0.0, -1.0, 0.0])  # the left elbow bends forward in the T-pose
+_ELBOWS = [JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"]]
 _REST_FLEX = float(np.arccos(np.clip(_UPPER_AXIS @ _FORE_AXIS, -1, 1)))
 
 # Limits of a healthy adult's joints, degrees (forearm roll, wrist flexion and deviation), a little inside the norms
@@ -65,13 +69,22 @@ class Arm:
         return replace(self, wrist=(out + widen_m, up, forward))
 
 
-def mirror_rotvec(rotvec: np.ndarray) -> np.ndarray:
-    """Return rotation vectors (..., 3) of the counterpart joints on the other side."""
-    return rotvec * np.array([1.0, -1.0, -1.0])
+def mirror_posture(posture: np.ndarray) -> np.ndarray:
+    """Return the posture (..., 3) of the counterpart joints on the other side."""
+    return posture * np.array([1.0, -1.0, -1.0])
+
+
+def posture_rotations(posture: np.ndarray) -> np.ndarray:
+    """Return local rotations (..., 55, 4) of a posture (..., 55, 3)."""
+    out = q.from_rotvec(posture)
+    roll, hinge = posture[..., _ELBOWS, 0] / 2, posture[..., _ELBOWS, 1] / 2
+    sr, cr, sh, ch = np.sin(roll), np.cos(roll), np.sin(hinge), np.cos(hinge)
+    out[..., _ELBOWS, :] = np.stack([ch * sr, sh * cr, -sh * sr, ch * cr], axis=-1)  # hinge after roll
+    return out
 
 
 def solve_arm(arm: Arm) -> np.ndarray:
-    """Return rotation vectors (4, 3) in radians of left collar, shoulder, elbow and wrist.
+    """Return the posture (4, 3) in radians of left collar, shoulder, elbow and wrist.
 
     A target out of reach is approached along its direction. The elbow only flexes; forearm roll is shared by elbow
     and wrist, so that a skinned forearm twists along its length.
@@ -89,12 +102,12 @@ def solve_arm(arm: Arm) -> np.ndarray:
     shoulder = q.multiply(q.conjugate(collar), upper_world)
     bend = q.from_rotvec(_HINGE * (flexion - _REST_FLEX))
     roll = _roll(q.multiply(upper_world, bend), np.asarray(arm.palm, dtype=np.float64))
-    half_roll = q.from_rotvec(_FORE_AXIS * roll / 2)
+    half_roll = q.from_rotvec(np.array([roll / 2, 0.0, 0.0]))
     flex = np.radians(np.clip(arm.flex_deg, -_FLEX_DEG, _FLEX_DEG))
     deviation = np.radians(np.clip(arm.deviation_deg, *_DEVIATION_DEG))
     hand = q.multiply(q.from_rotvec(np.array([0, 0, -flex])), q.from_rotvec(np.array([0, -deviation, 0])))
-    joints = np.stack([collar, shoulder, q.multiply(bend, half_roll), q.multiply(half_roll, hand)])
-    return q.to_rotvec(joints)
+    first, second, last = q.to_rotvec(np.stack([collar, shoulder, q.multiply(half_roll, hand)]))
+    return np.stack([first, second, np.array([roll / 2, _REST_FLEX - flexion, 0.0]), last])
 
 
 def _two_bones(reach: np.ndarray, pole: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -35,6 +35,10 @@ class Seam:
         duration_ms: float = BLEND_MS,
         after: bool = False,
     ) -> None:
+        if after and len(next_) > 1:
+            # the new motion as it would have been a frame earlier, at the time of the last frame shown
+            next_root_m = np.stack([2 * next_root_m[0] - next_root_m[1], next_root_m[0]])
+            next_ = np.stack([q.multiply(next_[0], q.multiply(q.conjugate(next_[1]), next_[0])), next_[0]])
         root0, root_v = _offset_and_velocity(shown_root_m, next_root_m, _plain_difference)
         turn0, turn_v = _offset_and_velocity(shown, next_, _turn_difference)
         self._root = _Decay(root0, root_v, duration_ms)
@@ -87,6 +91,5 @@ def _offset_and_velocity(
     offset = difference(new[0], shown[-1])
     if len(shown) < 2 or len(new) < 2:
         return offset, np.zeros_like(offset)
-    # the offset as it would have been a frame earlier, had the new motion already run before its first frame
     velocity = difference(shown[-2], shown[-1]) - difference(new[0], new[1])
     return offset, velocity / _FRAME_MS

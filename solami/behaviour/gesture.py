@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from solami.behaviour.arms import Arm
-from solami.behaviour.stance import ARM_INDICES, arm_rotvecs, rest_arm, stance
+from solami.behaviour.arms import ARM_JOINTS, Arm
+from solami.behaviour.stance import ARM_INDICES, arm_posture, rest_arm, stance
 from solami.behaviour.style import Style
 from solami_protocol.skeleton import JOINT_INDEX
 
@@ -94,14 +94,14 @@ class Track:
     """A gesture's curve for one style: quintics with zero acceleration at the keys."""
 
     times_ms: np.ndarray  # (K,)
-    values: np.ndarray  # (K, D) rotation vectors of `arm_indices`, then of BODY_INDICES, then the pelvis' shift
+    values: np.ndarray  # (K, D) postures of `arm_indices`, then of BODY_INDICES, then the pelvis' shift
     slopes: np.ndarray  # (K, D) per millisecond
     arm_indices: np.ndarray  # (A,)
     lag_ms: np.ndarray  # (A,)
 
     @property
     def arms(self) -> np.ndarray:
-        """(K, A, 3) rotation vectors of the arms at the keys."""
+        """(K, A, 3) postures of the arms at the keys."""
         width = 3 * len(self.arm_indices)
         return self.values[:, :width].reshape(len(self.values), -1, 3)
 
@@ -113,11 +113,11 @@ class Track:
         angle = np.linalg.norm(np.diff(self.arms, axis=0), axis=-1).max(axis=1)
         return float((PEAK * angle / np.diff(self.times_ms)).max())
 
-    def way_rad(self, rotvecs: np.ndarray) -> float:
-        """The longest way of an arm's joint from a posture, rotation vectors (55, 3), to the first key."""
+    def way_rad(self, posture: np.ndarray) -> float:
+        """The longest way of an arm's joint from a posture (55, 3) to the first key."""
         if len(self.arm_indices) == 0:
             return 0.0
-        return float(np.linalg.norm(self.arms[0] - rotvecs[self.arm_indices], axis=-1).max())
+        return float(np.linalg.norm(self.arms[0] - posture[self.arm_indices], axis=-1).max())
 
     def at(self, local_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return arms (T, A, 3), body (T, 6, 3) in radians and shift (T, 3) in metres; before and after it rests."""
@@ -175,7 +175,7 @@ def bake(gesture: Gesture, style: Style) -> Track:
     """Return the gesture's curve for a style. An arm that only some keys name keeps its last posture between them."""
     columns, indices, lags = [], [], []
     rest = rest_arm(style)
-    at_rest = stance(style).rotvecs
+    at_rest = stance(style).posture
     for side in ("left", "right"):
         arms: list[Arm | None] = [getattr(key, side) for key in gesture.keys]
         if not any(arms):
@@ -203,7 +203,7 @@ def _arm_values(arms: list[Arm | None], side: str, rest: Arm, style: Style, belo
     last, rows = first(), []
     for arm in arms:
         last = arm or last
-        solved = arm_rotvecs(last.scaled(rest, style.reach, 0.05 * (style.openness - 1)), side)
+        solved = arm_posture(last.scaled(rest, style.reach, 0.05 * (style.openness - 1)), side)
         below = _nearest(solved, below)
         rows.append(below)
     return np.stack(rows)
@@ -213,6 +213,7 @@ def _nearest(rotvecs: np.ndarray, before: np.ndarray) -> np.ndarray:
     angle = np.linalg.norm(rotvecs, axis=-1, keepdims=True)
     other = rotvecs * (1 - 2 * np.pi / np.maximum(angle, 1e-6))
     nearer = np.linalg.norm(other - before, axis=-1) < np.linalg.norm(rotvecs - before, axis=-1)
+    nearer[ARM_JOINTS.index("elbow")] = False  # not a rotation vector
     return np.where(nearer[:, None], other, rotvecs)
 
 

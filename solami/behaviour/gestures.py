@@ -44,7 +44,7 @@ def _beat(name: str, *, right: bool, left: bool) -> Gesture:
 
 
 def _think() -> Gesture:
-    hand = Arm((0.075, 1.418, 0.172), (-0.2, 0.35, -1.0), (0.6, -1.0, 0.2), 34, 4, hand="chin", touching=True)
+    hand = Arm((0.075, 1.412, 0.175), (-0.2, 0.35, -1.0), (0.6, -1.0, 0.2), 34, 4, hand="chin", touching=True)
     lower = replace(hand, wrist=(0.08, 1.395, 0.19))
     across = Arm((-0.07, 1.12, 0.21), (-0.2, -0.35, -1.0), (0.9, -0.8, 0.25), 8, hand="soft", touching=True)
     keys = (
@@ -95,8 +95,8 @@ def _apology() -> Gesture:
     off = replace(heart, wrist=(0.085, 1.25, 0.21))
     keys = (
         Key(450, right=off, head=(6, 0, 2), torso=(4, 0, 0), hips=(1, 0, 0)),
-        Key(800, right=heart, head=(13, 3, 5), torso=(13, 0, 0), hips=(6, 0, 0), shift_m=(0, 0, -0.03)),
-        Key(1500, right=heart, head=(10, 2, 5), torso=(12, 0, 0), hips=(6, 0, 0), shift_m=(0, 0, -0.03)),
+        Key(800, right=heart, head=(13, 3, 5), torso=(16, 0, 0), hips=(9, 0, 0), shift_m=(0, 0, -0.04)),
+        Key(1500, right=heart, head=(10, 2, 5), torso=(15, 0, 0), hips=(9, 0, 0), shift_m=(0, 0, -0.04)),
     )
     channels = frozenset({"torso", "right_arm"})
     return Gesture(
@@ -239,8 +239,8 @@ def _celebrate() -> Gesture:
 def _salute() -> Gesture:
     brow = Arm((0.205, 1.565, 0.135), (-0.2, -1.0, 0.45), (1.0, -0.35, 0.1), 4, 8, hand="flat", touching=True)
     off = replace(brow, wrist=(0.29, 1.54, 0.24), deviation_deg=-4)
-    keys = (Key(430, right=brow, torso=(-2, 0, 0)), Key(760, right=brow, torso=(-2, 0, 0)), Key(980, right=off))
-    return Gesture(name="salute", prep_ms=430, stroke_ms=760, retract_ms=520, keys=keys)
+    keys = (Key(500, right=brow, torso=(-2, 0, 0)), Key(850, right=brow, torso=(-2, 0, 0)), Key(1100, right=off))
+    return Gesture(name="salute", prep_ms=500, stroke_ms=850, retract_ms=620, keys=keys)
 
 
 def _hands_on_hips() -> Gesture:

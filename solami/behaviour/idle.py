@@ -95,19 +95,19 @@ class Idle:
             first = float(self._rng.uniform(-0.5, 0.5)) if side is None else side / self._size_of_shift
             self._shifts = self._more_shifts(self._first_shift(first), 60_000.0)
 
-    def apply(self, t_ms: np.ndarray, rotvecs: np.ndarray, shift_m: np.ndarray) -> None:
-        """Add idle life to rotation vectors (T, 55, 3) and the pelvis' shift (T, 3), in place."""
+    def apply(self, t_ms: np.ndarray, posture: np.ndarray, shift_m: np.ndarray) -> None:
+        """Add idle life to postures (T, 55, 3) and the pelvis' shift (T, 3), in place."""
         if self._period_ms is None and t_ms[-1] > self._shifts.start_ms[-1]:
             self._shifts = self._more_shifts(self._shifts, t_ms[-1] + 60_000.0)
         phase = self._breath_phase + self._breath_rad_per_ms * t_ms
         # lungs fill quicker than they empty: the second harmonic leans the wave forward
         breath = (0.5 - 0.5 * np.cos(phase + 0.35 * np.sin(phase))) * (0.6 + 0.4 * self._size)
-        rotvecs[:, _BREATH_JOINTS, _BREATH_AXES] += breath[:, None] * _BREATH_RAD
+        posture[:, _BREATH_JOINTS, _BREATH_AXES] += breath[:, None] * _BREATH_RAD
         angle = t_ms[:, None, None] * self._drift_rad_per_ms + self._drift_phase
         drift = np.sum(np.sin(angle) * self._drift_rad, axis=-1)
-        rotvecs[:, _DRIFT_JOINTS, _DRIFT_AXES] += drift
+        posture[:, _DRIFT_JOINTS, _DRIFT_AXES] += drift
         side = self._shifts.at(t_ms % self._period_ms if self._period_ms else t_ms) * self._size_of_shift
-        rotvecs[:, _WEIGHT_JOINTS, _WEIGHT_AXES] += side[:, None] * _WEIGHT_RAD
+        posture[:, _WEIGHT_JOINTS, _WEIGHT_AXES] += side[:, None] * _WEIGHT_RAD
         shift_m[:, 0] += side * WEIGHT_M
         shift_m[:, 1] += 0.0012 * breath - side * side * _WEIGHT_DROP_M
 

@@ -10,6 +10,7 @@ __all__ = ["resolve"]
 _PHRASES: tuple[tuple[str, str], ...] = (
     ("thumb", "thumbs_up"),
     ("shak head", "shake"),
+    ("shak hand", "offer_right"),
     ("nod once", "nod_once"),
     ("tilt", "tilt"),
     ("cock head", "tilt"),

@@ -1,13 +1,14 @@
 """A character's body over one stretch of time: idle life, gestures on their words, gaze, feet on the ground.
 
 Layers, from below: stance, idle life, gestures in the order in which they begin, gaze, the fading start pose, legs.
-All but the last two are sums and weighted means of rotation vectors about the T-pose, so nothing can flip.
+All but the last two are sums and weighted means of postures (see `arms`), so nothing can flip.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from solami.behaviour.arms import posture_rotations
 from solami.behaviour.blend import BLEND_MS, Seam
 from solami.behaviour.feet import Feet, Place, find_place
 from solami.behaviour.gaze import gaze
@@ -171,14 +172,14 @@ class Performance:
 
     def _upper_body(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return root (T, 3) and rotations (T, 55, 4) without legs and before the start pose fades in."""
-        rotvecs = np.repeat(self._stance.rotvecs[None], len(t_ms), axis=0)
+        posture = np.repeat(self._stance.posture[None], len(t_ms), axis=0)
         shift_m = np.zeros((len(t_ms), 3))
         free = np.ones(len(t_ms))
         for placed in self._placed:
             if placed.start_ms < t_ms[-1] and placed.end_ms > t_ms[0]:
-                _lay(placed, t_ms, rotvecs, shift_m, free)
-        self._idle.apply(t_ms, rotvecs, shift_m)
-        rotations = q.from_rotvec(rotvecs)
+                _lay(placed, t_ms, posture, shift_m, free)
+        self._idle.apply(t_ms, posture, shift_m)
+        rotations = posture_rotations(posture)
         rotations[:, 0] = q.multiply(self._place.yaw, rotations[:, 0])
         pelvis_m = self._stance.pelvis_m - [0.0, 0.0, self._stance.ankle_m[:, 2].mean()]
         root_m = self._place.to_world(pelvis_m + shift_m)
@@ -222,8 +223,8 @@ class Performance:
         )
 
     def _posture_before(self, rivals: list[_Placed], stroke_ms: float) -> np.ndarray:
-        """Return rotation vectors (55, 3) from which a gesture may have to start: rest, or what its rivals hold."""
-        posture = self._stance.rotvecs.copy()
+        """Return the posture (55, 3) from which a gesture may have to start: rest, or what its rivals hold."""
+        posture = self._stance.posture.copy()
         for rival in rivals:
             if rival.stroke_ms <= stroke_ms < rival.end_ms + 600.0:
                 posture[rival.track.arm_indices] = rival.track.arms[-1]
@@ -240,15 +241,15 @@ def _seam(shown: tuple[np.ndarray, np.ndarray], first: tuple[np.ndarray, np.ndar
     return Seam(shown[0][-2:], before, first[0][:2], after, duration_ms=duration_ms)
 
 
-def _lay(placed: _Placed, t_ms: np.ndarray, rotvecs: np.ndarray, shift_m: np.ndarray, free: np.ndarray) -> None:
-    """Lay a gesture over rotation vectors (T, 55, 3), shift (T, 3) and the gaze's freedom (T,), in place."""
+def _lay(placed: _Placed, t_ms: np.ndarray, posture: np.ndarray, shift_m: np.ndarray, free: np.ndarray) -> None:
+    """Lay a gesture over postures (T, 55, 3), shift (T, 3) and the gaze's freedom (T,), in place."""
     arms, body, shift = placed.track.at(placed.local_ms(t_ms))
     whole = placed.weights(t_ms, np.zeros(1))
     if len(placed.track.arm_indices):
-        below = rotvecs[:, placed.track.arm_indices]
+        below = posture[:, placed.track.arm_indices]
         weight = placed.weights(t_ms, placed.track.lag_ms)[..., None] * placed.peak
-        rotvecs[:, placed.track.arm_indices] = below + weight * (arms - below)
-    rotvecs[:, BODY_INDICES] += whole[..., None] * body
+        posture[:, placed.track.arm_indices] = below + weight * (arms - below)
+    posture[:, BODY_INDICES] += whole[..., None] * body
     shift_m += whole * shift
     free *= 1 - whole[:, 0] * (1 - placed.gesture.gaze)
 
