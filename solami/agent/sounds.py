@@ -16,8 +16,8 @@ __all__ = ["SoundIndex", "sound_key", "words_of"]
 
 _WORD = re.compile(r"[a-z0-9']+")
 _DIGRAPHS = (
-    ("tch", "C"), ("ch", "C"), ("sh", "S"), ("ph", "f"), ("th", "T"), ("wh", "w"), ("ck", "k"), ("qu", "kw"), ("ght", "t"),
-    ("gh", ""), ("dge", "C"), ("kn", "n"), ("wr", "r"), ("ng", "N"), ("tion", "San"), ("x", "ks"),
+    ("tch", "C"), ("ch", "C"), ("sh", "S"), ("ph", "f"), ("th", "T"), ("wh", "w"), ("ck", "k"), ("qu", "kw"),
+    ("ght", "t"), ("gh", ""), ("dge", "C"), ("kn", "n"), ("wr", "r"), ("ng", "N"), ("tion", "San"), ("x", "ks"),
 )  # fmt: skip
 _CLASSES = str.maketrans(
     {"b": "p", "d": "t", "g": "k", "v": "f", "z": "s", "j": "C", "q": "k", "y": "i", "e": "i", "u": "o", "'": ""}
@@ -43,7 +43,7 @@ def words_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def sound_key(word: str) -> str:
-    """Return the rough sound of a lower-case word: `night` and `knight` give the same key, `lamp` and `lamb` near ones."""
+    """Return the rough sound of a lower-case word: `night` and `knight` give one key, `lamp` and `lamb` near ones."""
     key = re.sub(r"c(?=[eiy])", "s", word)
     for letters, sound in _DIGRAPHS:
         key = key.replace(letters, sound)

@@ -1,7 +1,7 @@
 """Who the characters are: cards, and the library that ships."""
 
 from .card import Answer, Appearance, Card, Example, Lines, Motion, Style, Voice, load_card, parse_card
-from .library import Library
+from .library import Library, load_library
 
 __all__ = [
     "Answer",
@@ -14,5 +14,6 @@ __all__ = [
     "Style",
     "Voice",
     "load_card",
+    "load_library",
     "parse_card",
 ]

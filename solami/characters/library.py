@@ -7,7 +7,7 @@ from solami_protocol.errors import InputError
 
 from .card import Card, load_card
 
-__all__ = ["Library", "shipped_folder"]
+__all__ = ["Library", "load_library", "shipped_folder"]
 
 
 def shipped_folder() -> Path:
@@ -16,24 +16,11 @@ def shipped_folder() -> Path:
 
 
 class Library:
-    """The shipped cards and those (`*.yaml`) of `extra`, by id; the latter win where ids are equal.
+    """Cards by id. `faults` says, by file name, why a card of the user's directory was left out."""
 
-    A faulty shipped card raises InputError; a faulty one of `extra` is left out and stands in `faults` (file name ->
-    what is wrong), so that one bad file does not take the others away. Raises InputError when `extra` is no directory.
-    """
-
-    def __init__(self, extra: Path | None = None) -> None:
-        self.cards: dict[str, Card] = {path.stem: load_card(path) for path in sorted(shipped_folder().glob("*.yaml"))}
-        self.faults: dict[str, str] = {}
-        if extra is None:
-            return
-        if not extra.is_dir():
-            raise InputError(f"{extra}: the directory of characters does not exist; create it, or set another")
-        for path in sorted(extra.glob("*.yaml")):
-            try:
-                self.cards[path.stem] = load_card(path)
-            except InputError as exc:
-                self.faults[path.name] = str(exc)
+    def __init__(self, cards: dict[str, Card], faults: dict[str, str] | None = None) -> None:
+        self.cards = cards
+        self.faults = faults or {}
 
     def __getitem__(self, card_id: str) -> Card:
         """Return the card. Raises InputError naming those that exist."""
@@ -49,3 +36,22 @@ class Library:
     def ids(self) -> list[str]:
         """Return the ids in order."""
         return sorted(self.cards)
+
+
+def load_library(extra: Path | None = None) -> Library:
+    """Return the shipped cards and those (`*.yaml`) of the directory `extra`, which win where ids are equal.
+
+    A faulty shipped card raises InputError; a faulty one of `extra` is left out and stands in `faults`, so that one bad
+    file does not take the others away. Raises InputError when `extra` is no directory.
+    """
+    cards = {path.stem: load_card(path) for path in sorted(shipped_folder().glob("*.yaml"))}
+    faults: dict[str, str] = {}
+    if extra is not None:
+        if not extra.is_dir():
+            raise InputError(f"{extra}: the directory of characters does not exist; create it, or set another")
+        for path in sorted(extra.glob("*.yaml")):
+            try:
+                cards[path.stem] = load_card(path)
+            except InputError as exc:
+                faults[path.name] = str(exc)
+    return Library(cards, faults)

@@ -1,0 +1,183 @@
+"""The agent brain: words from a card or a language model, spoken by a synthesiser, moved by authored gestures.
+
+A reply is made sentence by sentence and leaves phrase by phrase: caption, phones, pose, speech. The pose runs up to
+`HELD_BACK_MS` behind the speech that is known, so that a gesture of the next sentence can begin before its word; it is
+never held longer than `PATIENCE_S`, and covers the speech exactly when the reply ends.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import numpy as np
+
+from solami.behaviour import Performance
+from solami.brain import Affect, Degraded, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
+from solami.characters import Card
+from solami.speech import Spoken, Synthesiser
+from solami_protocol import quaternions as q
+from solami_protocol.phones import Phone
+
+from .card_parts import card_style, card_voice
+from .marks import affect_of_mark, parse_marks
+from .source import Sentence, WordSource
+from .strokes import SpokenWord, strokes
+
+__all__ = ["AgentBrain"]
+
+RATE_HZ = 24_000
+HELD_BACK_MS = 500.0
+PATIENCE_S = 0.03
+_AT_LEAST_MS = 150.0
+"""Some pose leaves before every piece of speech, however short the sentence."""
+_GROUP_S = 0.02
+"""Phrases that a synthesiser makes within this time travel together: beats are then chosen over all of them."""
+_USER_HEAD_M = np.array([0.0, 1.6, 1.5])
+"""Where the user's head is taken to be, from where the character stands and faces (DESIGN 3.2: 1.5 m, facing)."""
+
+
+class AgentBrain:
+    """Answers turns for one character; any number of turns may run at once."""
+
+    def __init__(self, card: Card, source: WordSource, synthesiser: Synthesiser, *, name: str, seed: int = 0) -> None:
+        """`name` is what reports call it: `retrieval` or `llm`."""
+        self.name = name
+        self.card = card
+        self._source, self._synthesiser, self._seed = source, synthesiser, seed
+        self._style, self._voice = card_style(card), card_voice(card)
+
+    async def reply(self, turn: Turn) -> AsyncGenerator[ReplyEvent, None]:
+        """Yield the reply's events (see `solami.brain`). Closing the generator stops the work within one phrase."""
+        stage = _Stage(self._performance(turn), self._seed + turn.number)
+        async with aclosing(self._source.sentences(turn)) as sentences:
+            upcoming = asyncio.ensure_future(anext(sentences, None))
+            try:
+                while True:
+                    done, _ = await asyncio.wait({upcoming}, timeout=PATIENCE_S)
+                    if not done:
+                        for event in stage.frames_until(stage.spoken_ms):
+                            yield event
+                    sentence = await upcoming
+                    if sentence is None:
+                        break
+                    if isinstance(sentence, Degraded):
+                        yield sentence
+                    else:
+                        async with aclosing(self._say(sentence, stage)) as events:
+                            async for event in events:
+                                yield event
+                    upcoming = asyncio.ensure_future(anext(sentences, None))
+            finally:
+                if not upcoming.done():
+                    upcoming.cancel()
+                    await asyncio.wait({upcoming})
+        for event in stage.frames_until(stage.spoken_ms):
+            yield event
+
+    async def _say(self, sentence: Sentence, stage: "_Stage") -> AsyncGenerator[ReplyEvent, None]:
+        marked = parse_marks(sentence.raw)
+        if not marked.text:
+            return
+        affect = dict(sentence.affect)
+        for mark in marked.marks:
+            affect.update(affect_of_mark(mark.name))
+        if affect or not stage.spoken_ms:
+            yield Affect({**self.card.affect, **affect})
+        pieces = iter(self._synthesiser.speak(marked.text, self._voice))
+        words = 0
+        while True:
+            group = await asyncio.to_thread(_next_group, pieces)
+            if not group:
+                return
+            placed = [stage.place(spoken) for spoken in group]
+            spoken_words = [word for piece in placed for word in piece.words]
+            phones = [phone for piece in placed for phone in piece.phones]
+            found = strokes(marked, spoken_words, phones, words, sentence.may_wave, stage.next_seed())
+            words += len(spoken_words)
+            gestures = [event for stroke in found if (event := stage.cue(stroke.gesture, stroke.times_ms))]
+            for event in gestures:
+                yield event
+            for piece in placed:
+                yield Text(piece.text, piece.t_ms, piece.d_ms)
+                yield Phones(piece.phones)
+                ahead_ms = max(stage.spoken_ms - HELD_BACK_MS, piece.t_ms + _AT_LEAST_MS)
+                for frames in stage.frames_until(min(piece.t_ms + piece.d_ms, ahead_ms)):
+                    yield frames
+                yield Speech(piece.pcm, piece.t_ms)
+
+    def _performance(self, turn: Turn) -> Performance:
+        start = None if turn.start_pose is None else (turn.start_pose.root_m, turn.start_pose.rotations)
+        performance = Performance(self._style, start, self._seed + turn.number)
+        if turn.start_pose is None:
+            performance.look_at(_USER_HEAD_M)
+        else:
+            root_m, hips = turn.start_pose.root_m[-1], turn.start_pose.rotations[-1, 0]
+            ahead = q.rotate(hips, np.array([0.0, 0.0, 1.0]))
+            ahead[1] = 0.0
+            reach_m = _USER_HEAD_M[2] / max(float(np.linalg.norm(ahead)), 1e-6)
+            performance.look_at(np.array([root_m[0], _USER_HEAD_M[1], root_m[2]]) + ahead * reach_m)
+        return performance
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A spoken phrase on the reply's timeline."""
+
+    text: str
+    pcm: np.ndarray
+    phones: tuple[Phone, ...]
+    words: list[SpokenWord]
+    t_ms: float
+    d_ms: float
+
+
+class _Stage:
+    """The timeline of one reply: how much is spoken, and the body beside it."""
+
+    def __init__(self, performance: Performance, seed: int) -> None:
+        self._performance = performance
+        self._samples = 0
+        self._seed = seed * 64
+
+    @property
+    def spoken_ms(self) -> float:
+        return self._samples * 1000.0 / RATE_HZ
+
+    def next_seed(self) -> int:
+        self._seed += 1
+        return self._seed
+
+    def place(self, spoken: Spoken) -> _Piece:
+        """Put a phrase behind what is spoken."""
+        t_ms = self.spoken_ms
+        self._samples += len(spoken.pcm)
+        phones = tuple(Phone(p, t_ms + at, d) for p, at, d in spoken.phones)
+        words = [(word.w, t_ms + word.t_ms, word.d_ms) for word in spoken.words]
+        return _Piece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / RATE_HZ)
+
+    def cue(self, gesture: str, times_ms: Sequence[float]) -> Gesture | None:
+        """Place a gesture on the first of the moments that it can still reach; None if it reaches none."""
+        for wanted_ms in times_ms:
+            stroke_ms = self._performance.cue(gesture, wanted_ms)
+            if stroke_ms is not None:
+                return Gesture(gesture, stroke_ms)
+        return None
+
+    def frames_until(self, until_ms: float) -> list[Pose]:
+        """Return the frames before `until_ms` that are not out yet: one `Pose` or none."""
+        t_ms = self._performance.rendered_ms
+        root_m, rotations = self._performance.render(until_ms)
+        return [Pose(root_m, rotations, t_ms)] if len(root_m) else []
+
+
+def _next_group(pieces: Iterator[Spoken]) -> list[Spoken]:
+    """Return the next phrase and those that follow it within `_GROUP_S`; empty at the end."""
+    group: list[Spoken] = []
+    began = time.monotonic()
+    for spoken in pieces:
+        group.append(spoken)
+        if time.monotonic() - began > _GROUP_S:
+            break
+    return group
