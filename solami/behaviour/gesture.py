@@ -5,7 +5,6 @@ Arms and fingers *replace* what lies below (weighted by an envelope); head, tors
 old one without passing through rest.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -199,8 +198,8 @@ def bake(gesture: Gesture, style: Style) -> Track:
 
 def _arm_values(arms: list[Arm | None], side: str, rest: Arm, style: Style, below: np.ndarray) -> np.ndarray:
     """Return (K, 19, 3); rotation vectors take the turn (of two) that is nearer to the one before."""
-    first: Callable[[], Arm] = lambda: next(arm for arm in arms if arm is not None)  # noqa: E731
-    last, rows = first(), []
+    last = next(arm for arm in arms if arm is not None)
+    rows = []
     for arm in arms:
         last = arm or last
         solved = arm_posture(last.scaled(rest, style.reach, 0.05 * (style.openness - 1)), side)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from solami.behaviour.arms import posture_rotations
+from solami.behaviour.attention import Attention
 from solami.behaviour.blend import BLEND_MS, Seam
 from solami.behaviour.feet import Feet, Place, find_place
-from solami.behaviour.gaze import gaze
 from solami.behaviour.gesture import BODY_INDICES, PEAK, Gesture, Track, bake, minimum_jerk
 from solami.behaviour.gestures import GESTURES
 from solami.behaviour.idle import WEIGHT_M, Idle
@@ -29,7 +29,7 @@ _LEAST_PREP = 0.55  # a preparation may be squeezed to this share
 # No joint of an arm is driven faster, whatever tempo and haste ask for: lively speakers' wrists peak at 3 to 4 m/s.
 _FASTEST_RAD_PER_MS = np.radians(620.0) / 1000.0
 _LONGEST_BLEND_MS = 550.0
-_EYES_MS, _HEAD_MS, _GAZE_MS = 45.0, 170.0, 150.0  # time constants of gaze: eyes lead, the head follows
+_STROKE_MS = 120.0  # after its peak a stroke is seen; then the arm may go elsewhere
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _Placed:
     @property
     def busy_ms(self) -> float:
         """Until here it must be left alone; after it another may take over."""
-        return min(self.release_ms, self.stroke_ms + 120.0 / self.pace)
+        return min(self.release_ms, self.stroke_ms + _STROKE_MS / self.pace)
 
     def weights(self, t_ms: np.ndarray, lag_ms: np.ndarray) -> np.ndarray:
         """Return (T, L) weights 0 to 1, each column later by its lag."""
@@ -87,7 +87,7 @@ class Performance:
         self._rng = np.random.default_rng([seed, 0xBEA7])
         self._frame = 0
         self._placed: list[_Placed] = []
-        self._gaze = _Gaze()
+        self._attention = Attention()
         self._seam: Seam | None = None
         shown = None if start is None else (np.atleast_2d(start[0]), start[1].reshape(-1, *start[1].shape[-2:]))
         self._shown = shown
@@ -132,7 +132,7 @@ class Performance:
 
     def look_at(self, target_m: np.ndarray | None) -> None:
         """From the next frame on look at a point (3,) of the world (usually the user's head); None lets go."""
-        self._gaze.aim(target_m, self.rendered_ms)
+        self._attention.aim(target_m, self.rendered_ms)
 
     def settle(self, duration_ms: float = 600.0) -> float:
         """Drop what has not begun, ease the rest back to the stance; return the time from which only idle is left."""
@@ -183,7 +183,7 @@ class Performance:
         rotations[:, 0] = q.multiply(self._place.yaw, rotations[:, 0])
         pelvis_m = self._stance.pelvis_m - [0.0, 0.0, self._stance.ankle_m[:, 2].mean()]
         root_m = self._place.to_world(pelvis_m + shift_m)
-        return root_m, self._gaze.apply(t_ms, rotations, root_m, free)
+        return root_m, self._attention.apply(t_ms, rotations, root_m, free)
 
     def _fitted(self, gesture: Gesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
         """Return the gesture placed as near to the wish as what is rendered and what its limbs do allow."""
@@ -207,9 +207,9 @@ class Performance:
             return None
         release_ms = actual_ms + after_ms
         following = min((p.start_ms for p in rivals if p.stroke_ms > stroke_ms), default=np.inf)
-        if actual_ms + 120.0 / pace > following:
+        if actual_ms + _STROKE_MS / pace > following:
             return None
-        alike = any(arm.touching for key in gesture.keys for arm in (key.right, key.left) if arm)
+        touches = any(arm.touching for key in gesture.keys for arm in (key.right, key.left) if arm)
         return _Placed(
             gesture=gesture,
             track=track,
@@ -217,9 +217,9 @@ class Performance:
             start_ms=start_ms,
             prep_ms=prep_ms,
             stroke_ms=actual_ms,
-            release_ms=min(release_ms, max(following, actual_ms + 120.0 / pace)),
+            release_ms=min(release_ms, max(following, actual_ms + _STROKE_MS / pace)),
             retract_ms=gesture.retract_ms / pace,
-            peak=1.0 if alike else float(self._rng.uniform(0.94, 1.0)),
+            peak=1.0 if touches else float(self._rng.uniform(0.94, 1.0)),
         )
 
     def _posture_before(self, rivals: list[_Placed], stroke_ms: float) -> np.ndarray:
@@ -252,57 +252,3 @@ def _lay(placed: _Placed, t_ms: np.ndarray, posture: np.ndarray, shift_m: np.nda
     posture[:, BODY_INDICES] += whole[..., None] * body
     shift_m += whole * shift
     free *= 1 - whole[:, 0] * (1 - placed.gesture.gaze)
-
-
-class _Gaze:
-    """Where the character looks, eased: a target that jumps is followed by the eyes first, then by the head."""
-
-    def __init__(self) -> None:
-        self._on = _Follower(np.zeros(1), _GAZE_MS)
-        self._eyes: _Follower | None = None
-        self._head: _Follower | None = None
-
-    def aim(self, target_m: np.ndarray | None, now_ms: float) -> None:
-        if target_m is None:
-            self._on.aim(np.zeros(1), now_ms)
-            return
-        point = np.asarray(target_m, dtype=np.float64)
-        if self._eyes is None or self._head is None:
-            self._eyes, self._head = _Follower(point, _EYES_MS), _Follower(point, _HEAD_MS)
-        if now_ms == 0:
-            self._on = _Follower(np.ones(1), _GAZE_MS)  # nothing is shown yet: no ease of its own
-        self._eyes.aim(point, now_ms)
-        self._head.aim(point, now_ms)
-        self._on.aim(np.ones(1), now_ms)
-
-    def apply(self, t_ms: np.ndarray, rotations: np.ndarray, root_m: np.ndarray, free: np.ndarray) -> np.ndarray:
-        if self._eyes is None or self._head is None:
-            return rotations
-        weight = self._on.at(t_ms)[:, 0] * free
-        if weight.max() < 1e-4:
-            return rotations
-        head_m, eyes_m = self._head.at(t_ms), self._eyes.at(t_ms)
-        return gaze(rotations, root_m, head_m, weight=weight, eyes_target_m=eyes_m)
-
-
-class _Follower:
-    """A critically damped spring in closed form towards a target that changes by steps."""
-
-    def __init__(self, value: np.ndarray, constant_ms: float) -> None:
-        self._value, self._speed, self._target = value, np.zeros_like(value), value
-        self._since_ms, self._rate = 0.0, 2.0 / constant_ms
-
-    def at(self, t_ms: np.ndarray) -> np.ndarray:
-        """Return (T, D) values."""
-        return self._state(t_ms)[0]
-
-    def aim(self, target: np.ndarray, now_ms: float) -> None:
-        value, speed = self._state(np.array([now_ms]))
-        self._value, self._speed, self._target, self._since_ms = value[0], speed[0], target, now_ms
-
-    def _state(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        t = (t_ms - self._since_ms)[:, None]
-        off = self._value - self._target
-        push = self._speed + self._rate * off
-        fade = np.exp(-self._rate * t)
-        return self._target + (off + push * t) * fade, (push - self._rate * (off + push * t)) * fade
