@@ -9,7 +9,7 @@ from solami_protocol.errors import InputError
 __all__ = ["MAX_CARD_BYTES", "line_of", "read_located"]
 
 MAX_CARD_BYTES = 1_000_000
-_MAX_DEPTH = 12
+_MAX_DEPTH = 24
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser where PyYAML was built with it: a card of 70 exchanges then loads in some 20 ms instead of 200."""
 
