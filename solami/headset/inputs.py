@@ -1,4 +1,4 @@
-"""What the simulated user says and does: recordings from files, or an utterance that we synthesise and an authored wave."""
+"""What the simulated user says and does: recordings from files, or a synthesised utterance and an authored wave."""
 
 import hashlib
 from dataclasses import dataclass

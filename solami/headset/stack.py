@@ -1,4 +1,4 @@
-"""The processes of one machine: model server, audio2face service and relay (which brings its Redis), started and stopped.
+"""The processes of one machine: model server, audio2face service, and the relay, which brings its Redis.
 
 Used by `solami up`, `solami talk`, the demo and the benches. Every child dies with its parent, whatever ends it.
 """

@@ -1,5 +1,6 @@
 """One turn through the relay as a headset would live it, with the artefacts that show it."""
 
+import asyncio
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ from solami_protocol.control import Cancel, Caption, EpochStart, Hold, Percept, 
 __all__ = ["TurnResult", "machine", "one_turn", "write_artefacts"]
 
 ANSWER_S = 20.0
+AFTER_S = 0.4  # the mouth comes to rest
 PAGE_FPS = 30
 DOWN_HZ = 24_000
 
@@ -73,7 +75,7 @@ async def one_turn(
         last_voiced_ms = session.now_ms()
     progress("waiting for the answer")
     await session.until(lambda: session.turn_over(since), ANSWER_S + 60.0, "an answer")
-    await session.until(lambda t=session.now_ms(): session.now_ms() - t > 400, 2.0, "the end")
+    await asyncio.sleep(AFTER_S)
     span = TurnSpan(since, last_voiced_ms)
     numbers = turn_report(session, given, span)
     starts = session.epochs("reply", since)

@@ -7,7 +7,7 @@ import sys
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from solami.server.behaviours import behaviour_pack
+from solami.server.behaviours import wire_pack
 from solami.server.engines import Engines
 from solami.server.live import ENGINES, live_socket
 from solami.server.openapi import openapi
@@ -103,7 +103,7 @@ async def _character(request: web.Request) -> web.Response:
 async def _behaviours(request: web.Request) -> web.Response:
     engines = request.app[ENGINES]
     card_id = _found(request)
-    pack = await engines.packed(card_id, lambda: behaviour_pack(engines, card_id))
+    pack = await engines.packed(card_id, lambda: wire_pack(engines, card_id))
     headers = {"Cache-Control": "public, max-age=3600"}
     return web.Response(text=pack, content_type="application/json", headers=headers)
 

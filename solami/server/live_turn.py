@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +16,19 @@ from solami_protocol.live import LiveError, LiveStart, Partial, Resumed, Transcr
 
 __all__ = ["LiveTurn", "Send"]
 
-Send = Callable[[Outgoing], Awaitable[None]]
+Send = Callable[[Outgoing], Coroutine[Any, Any, None]]
 
 
 class LiveTurn:
     """State of one turn. Every task that it starts ends with `close`."""
 
     def __init__(
-        self, start: LiveStart, engines: Engines, send: Send, question: Callable[["LiveTurn"], Turn], tape_of: Callable
+        self,
+        start: LiveStart,
+        engines: Engines,
+        send: Send,
+        question: Callable[["LiveTurn"], Turn],
+        tape_of: Callable[[Turn], Tape],
     ) -> None:
         self.number = start.turn
         self.cause = start.cause

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from solami_protocol.live import Exchange as WireExchange
 from solami_protocol.live import PerceptSeen, TranscriptSeen, WordTime
 from solami_protocol.messages import Message
 from solami_protocol.skeleton import FPS, JOINT_COUNT
-from solami_tokenizers.motion import read_motion
+from solami_tokenizers.motion import read_motion, resample
 
 __all__ = ["TurnRequest", "post_turn"]
 
@@ -105,10 +107,11 @@ def _asked(raw: bytes | None) -> TurnRequest:
         raise InputError(f"turn.{'.'.join(map(str, error['loc']))}: {error['msg']}") from None
 
 
-async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes]) -> AsyncIterator[Outgoing]:
+async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes]) -> AsyncGenerator[Outgoing, None]:
     card = engines.character(asked.character)
     loop = asyncio.get_running_loop()
-    text, acts = asked.text, ()
+    text = asked.text
+    acts: tuple[Act, ...] = ()
     if "audio" in parts:
         transcript = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, parts["audio"])
         text = transcript.text
@@ -152,7 +155,11 @@ def _transcribe(engines: Engines, data: bytes) -> TranscriptSeen:
 
 
 def _perceive(data: bytes) -> PerceptSeen:
-    clip = read_motion(data).resampled(FPS)
+    suffix = ".npz" if data[:2] == b"PK" else ".bvh"
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:  # the readers look into files, not into memory
+        file.write(data)
+        file.flush()
+        clip = resample(read_motion(Path(file.name)), FPS)
     perception = Perception()
     measured = np.full((len(clip.root_m), JOINT_COUNT), 2, np.uint8)
     percepts = perception.feed(pose_times_us(0, len(clip.root_m)), clip.root_m, clip.rotations, measured)

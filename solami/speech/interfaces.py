@@ -1,19 +1,28 @@
-"""What a recogniser and a synthesiser are. All calls block; the server makes them in threads."""
+"""What a recogniser and a synthesiser are; engines live beside this module, `factory` opens them by name.
+
+Both sides block: a recogniser is fed, and a synthesiser is iterated, in a worker thread.
+Times are milliseconds; a recogniser's count from the first sample that it was fed, a synthesiser's from the first
+sample of the piece that holds them.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-
 from solami_protocol.phones import Phone
 
-__all__ = ["Recogniser", "Spoken", "Synthesiser", "Transcript", "Voice", "Word"]
+__all__ = ["LISTEN_RATE_HZ", "SPEECH_RATE_HZ", "Recogniser", "Spoken", "Synthesiser", "Transcript", "Voice", "Word"]
+
+LISTEN_RATE_HZ = 16_000
+"""Rate of all sound that a recogniser is fed."""
+SPEECH_RATE_HZ = 24_000
+"""Rate of all sound that a synthesiser gives (DESIGN 3.3), whatever its voice's own rate is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and its place, milliseconds from the turn's (or piece's) first sample."""
+    """One word and its place in time."""
 
     w: str
     t_ms: float
@@ -22,7 +31,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Words of a turn. `complete`: is this a finished sentence; `confidence`: are these the words; both 0 to 1."""
+    """What was heard in a turn so far.
+
+    complete:   0 to 1, is this a finished sentence (`completeness.finished_sentence`)
+    confidence: 0 to 1, how sure the engine is of the words; 0 when nothing was heard
+    """
 
     text: str
     words: tuple[Word, ...]
@@ -30,46 +43,68 @@ class Transcript:
     confidence: float
 
 
-class Recogniser(Protocol):
-    """Hears one turn: 16 kHz mono int16."""
-
-    def feed(self, pcm: np.ndarray) -> str | None:
-        """Take in (N,) samples; return the words of the whole turn so far when they changed."""
-        ...
-
-    def pause(self) -> Transcript:
-        """A silence was seen: return the best words of the whole turn so far. `feed` may follow."""
-        ...
-
-    def close(self) -> None:
-        """Give back what the turn used."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a character sounds: rate 1 and pitch 0 (semitones) are the speaker's own."""
+    """How a character speaks, as its card says (`voice` of DESIGN 3.15).
 
-    engine: str = "espeak"
+    engine:    name of the synthesiser, "" for the one that the server is configured with
+    speaker:   the engine's own name of a speaker ("" for its default); for espeak a preset of `espeak.PRESETS`
+               or an espeak voice with its variant, such as "en-us+f3"
+    rate:      tempo, 1.0 is the speaker's own, 0.5 to 2
+    pitch:     height of the voice, 1.0 is the speaker's own, 0.5 to 2
+    reference: recording of the voice for engines that copy one
+    """
+
+    engine: str = ""
     speaker: str = ""
     rate: float = 1.0
-    pitch: float = 0.0
+    pitch: float = 1.0
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One phrase: pcm (N,) int16 24 kHz, phones and words with times from its first sample."""
+    """One phrase, ready to play.
+
+    text:   the part of the given text that is said here; the pieces joined give the whole text back
+    pcm:    (N,) int16 mono at 24 kHz
+    phones: gapless from 0 to the end of `pcm`, pauses as `sil`
+    words:  the words of `text` in its order and spelling
+    """
 
     text: str
-    pcm: np.ndarray
+    pcm: np.ndarray = field(repr=False)
     phones: tuple[Phone, ...]
     words: tuple[Word, ...]
 
+    @property
+    def d_ms(self) -> float:
+        """Length of the sound."""
+        return 1000.0 * len(self.pcm) / SPEECH_RATE_HZ
+
+
+class Recogniser(Protocol):
+    """Hears one turn. Not thread safe: one call at a time. After `close` it must not be used."""
+
+    def feed(self, pcm: np.ndarray) -> str | None:
+        """Take the next sound, (N,) int16 mono at 16 kHz; return the text of the whole turn so far when it changed."""
+        ...
+
+    def pause(self) -> Transcript:
+        """Return the best text of the whole turn so far, because a silence was seen. `feed` may follow."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the turn held; safe to call twice."""
+        ...
+
 
 class Synthesiser(Protocol):
-    """Speaks."""
+    """Says texts. One instance serves many sessions."""
 
     def speak(self, text: str, voice: Voice) -> Iterator[Spoken]:
-        """Yield the text phrase by phrase, a short one first; the pieces follow each other without gaps."""
+        """Yield `text` phrase by phrase, a short one first; closing the iterator stops the work.
+
+        Raises SettingsError for a voice that the engine does not have.
+        """
         ...

@@ -1,6 +1,5 @@
 """IPA as espeak-ng writes it, in the phone set of the project."""
 
-from solami_protocol.phones import VOWELS
 
 __all__ = ["STRESS", "phones_of"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+
 from solami_protocol.errors import InputError
 
 __all__ = ["MAX_SECONDS", "Recording", "read_recording", "write_wav"]

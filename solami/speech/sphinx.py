@@ -6,6 +6,7 @@ one; the texts are joined. Half a second of faint noise before each segment lets
 
 import re
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -33,20 +34,22 @@ class SphinxPool:
         except ImportError:
             raise MissingExtra("pocketsphinx is not installed: pip install 'solami[server]'; text works without it") from None
         self._decoder = pocketsphinx.Decoder
-        self._free: list[object] = []
+        self._free: list[Any] = []
+        self._cmn = ""
         self._lock = threading.Lock()
 
-    def take(self):  # type: ignore[no-untyped-def]
+    def take(self) -> Any:
         """Return a decoder, settled to its first state."""
         with self._lock:
             decoder = self._free.pop() if self._free else None
         if decoder is None:
             decoder = self._decoder(fwdflat=False, bestpath=True, loglevel="FATAL")
-            decoder._solami_cmn = decoder.get_cmn()
+            self._cmn = decoder.get_cmn()
         return decoder
 
-    def give(self, decoder: object) -> None:
-        """Take a decoder back; more than a few are let go."""
+    def give(self, decoder: Any) -> None:
+        """Take a decoder back, without its memory of the speaker; more than a few are let go."""
+        decoder.set_cmn(self._cmn)
         with self._lock:
             if len(self._free) < KEPT:
                 self._free.append(decoder)
@@ -122,7 +125,6 @@ class SphinxRecogniser:
         if self._open:
             self._decoder.end_utt()
             self._open = False
-        self._decoder.set_cmn(self._decoder._solami_cmn)
         self._pool.give(self._decoder)
         self._decoder = None
 

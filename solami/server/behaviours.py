@@ -1,0 +1,56 @@
+"""A character's behaviour pack as it travels: authored clips, and an apology in words with lips of its own."""
+
+import numpy as np
+
+from solami.agent import card_style, card_voice
+from solami.audio2face import animate
+from solami.behaviour import PackClip, behaviour_pack
+from solami.characters import Card
+from solami.server.engines import Engines
+from solami.speech import Synthesiser, Voice
+from solami_protocol.behaviours import BehaviourPack, Clip
+from solami_protocol.behaviours import PackClip as WireClip
+from solami_protocol.phones import Phone
+
+__all__ = ["wire_pack"]
+
+APOLOGY = "I am sorry, I lost my thread for a moment."
+RATE_HZ = 24_000
+
+
+def wire_pack(engines: Engines, card_id: str) -> str:
+    """Return the pack of a character as JSON (`solami_protocol.behaviours`)."""
+    card = engines.library[card_id]
+    clips = [_clip(engines, card, clip) for clip in behaviour_pack(card_style(card))]
+    return BehaviourPack(character=card_id, clips=[WireClip.pack(clip) for clip in clips]).model_dump_json()
+
+
+def _clip(engines: Engines, card: Card, clip: PackClip) -> Clip:
+    pcm = np.zeros(0, np.int16)
+    face = clip.face
+    if clip.state == "apology":
+        pcm, phones = _spoken(engines.synthesiser, card_voice(card), APOLOGY)
+        lips = animate(pcm, phones)[: len(face)]
+        face = face.copy()
+        face[: len(lips)] = np.maximum(face[: len(lips)], lips)
+    return Clip(
+        state=clip.state,
+        name=clip.name,
+        loop=clip.loop,
+        root_m=clip.root_m,
+        rotations=clip.rotations,
+        face=face,
+        pcm=pcm,
+    )
+
+
+def _spoken(synthesiser: Synthesiser, voice: Voice, text: str) -> tuple[np.ndarray, list[Phone]]:
+    """Return the sound of `text` and its phones on one timeline."""
+    pieces: list[np.ndarray] = []
+    phones: list[Phone] = []
+    at_ms = 0.0
+    for spoken in synthesiser.speak(text, voice):
+        phones += [Phone(p, at_ms + t, d) for p, t, d in spoken.phones]
+        pieces.append(spoken.pcm)
+        at_ms += len(spoken.pcm) * 1000 / RATE_HZ
+    return np.concatenate(pieces), phones
