@@ -116,10 +116,14 @@ class HeadsetSession:
         """True when the playout has finished or cut the epoch."""
         return any(r.epoch == epoch and r.state in ("finished", "cut") for _, r in self.reports)
 
-    def turn_over(self, since_ms: float) -> bool:
-        """True when a turn was answered and heard, or failed, after `since_ms`."""
-        over = self.messages(TurnDone, since_ms) or self.messages(TurnFailed, since_ms)
-        return bool(over) and self.playout.current is None
+    def last_turn(self) -> int:
+        """Return the highest turn number that was spoken of."""
+        return max((getattr(a.message, "turn", None) or 0 for a in self.log), default=0)
+
+    def turn_over(self, after: int) -> bool:
+        """True when a turn with a higher number than `after` was answered and heard, or failed."""
+        over = [*self.messages(TurnDone), *self.messages(TurnFailed)]
+        return any(a.message.turn > after for a in over) and self.playout.current is None  # type: ignore[union-attr]
 
     def degraded(self) -> list[str]:
         """Parts that were reported as degraded, each with why."""
@@ -130,8 +134,10 @@ class HeadsetSession:
         with contextlib.suppress(SolamiError):
             await self.until(lambda: bool(self.epochs("greeting")), wait_s, "a greeting")
         for arrival in self.epochs("greeting"):
-            epoch = arrival.message.epoch  # type: ignore[union-attr]
-            await self.until(lambda e=epoch: self.ended(e), 30.0, "the end of the greeting")
+            start = arrival.message
+            assert isinstance(start, EpochStart)
+            await self.until(lambda s=start: self.ended(s.epoch), 30.0, "the end of the greeting")
+            await self.until(lambda s=start: self.turn_over((s.turn or 1) - 1), 5.0, "the end of the greeting's turn")
 
 
 @contextlib.asynccontextmanager

@@ -59,7 +59,7 @@ async def one_turn(
     progress: Callable[[str], None] = lambda _: None,
 ) -> TurnResult:
     """Say, do or type the turn and wait until the answer was heard. Raises SolamiError when none comes."""
-    since = session.now_ms()
+    since, before = session.now_ms(), session.last_turn()
     if given is not None:
         at = session.user.say(given.pcm)
         if given.root_m is not None and given.rotations is not None:
@@ -74,7 +74,7 @@ async def one_turn(
         await session.client.send(TextInput(text=text))
         last_voiced_ms = session.now_ms()
     progress("waiting for the answer")
-    await session.until(lambda: session.turn_over(since), ANSWER_S + 60.0, "an answer")
+    await session.until(lambda: session.turn_over(before), ANSWER_S + 60.0, "an answer")
     await asyncio.sleep(AFTER_S)
     span = TurnSpan(since, last_voiced_ms)
     numbers = turn_report(session, given, span)
