@@ -2,7 +2,7 @@
 
 import typer
 
-from solami.cli import data
+from solami.cli import character, data
 from solami.cli.bench import app as bench
 from solami.cli.doctor import doctor
 from solami.cli.talk import talk
@@ -21,6 +21,7 @@ app.command()(up)
 app.command()(talk)
 app.command()(doctor)
 app.add_typer(bench, name="bench", help="Measure: every bench writes JSON and prints a table.")
+app.add_typer(character.app, name="character", help="Character cards: list, check, make, import, export.")
 app.add_typer(data.app, name="data", help="Motion data: unpack, read, prepare.")
 
 

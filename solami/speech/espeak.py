@@ -32,6 +32,7 @@ FIRST_WORDS = 6
 CHARS_UTF8 = 1
 WORD, PHONEME = 1, 7
 SYNCHRONOUS, PHONEME_IPA = 2, 3
+RANDOM_SEED = 1  # set before each phrase: the same text gives the same samples
 
 
 class _Id(ctypes.Union):
@@ -107,6 +108,7 @@ class _Library:
         with self._lock:
             self._use(voice)
             self._pcm, self._marks = [], []
+            self._lib.espeak_ng_SetRandSeed(ctypes.c_long(RANDOM_SEED))
             data = text.encode()
             self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, CHARS_UTF8, None, None)
             pcm = np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
