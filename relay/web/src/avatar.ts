@@ -87,6 +87,12 @@ export class Avatar {
     }
   }
 
+  /** Where the pelvis is, metres. */
+  place(): [number, number, number] {
+    const { x, y, z } = this.bones[0].position;
+    return [x, y, z];
+  }
+
   /** What is shown now, for tests and for the recorder: local quaternions x y z w and face shapes. */
   shown(): { root: number[]; rot: number[][]; face: number[] } {
     return {
@@ -108,6 +114,17 @@ export class Avatar {
   }
 }
 
+/** Lets a surface shine by `share` of its own vertex colours, whatever light falls on it. */
+function lit(material: MeshStandardMaterial, share: number): MeshStandardMaterial {
+  material.onBeforeCompile = (shader) => {
+    shader.fragmentShader = shader.fragmentShader.replace(
+      '#include <emissivemap_fragment>',
+      `#include <emissivemap_fragment>\n totalEmissiveRadiance += vColor.rgb * ${share.toFixed(2)};`,
+    );
+  };
+  return material;
+}
+
 /** Gives a material of the file its surface: soft skin, sheen on cloth and hair, light in what glows. */
 function shaded(source: Material): Material {
   const std = source as MeshStandardMaterial;
@@ -115,14 +132,21 @@ function shaded(source: Material): Material {
   switch (std.name) {
     case 'glow':
       return new MeshBasicMaterial({ name: std.name, vertexColors: true, toneMapped: false });
+    case 'inside':
+      // no lamp reaches into a mouth, so the rim light behind the head must not either
+      return new MeshBasicMaterial({ name: std.name, vertexColors: true });
     case 'skin':
       return new MeshPhysicalMaterial({ ...common, sheen: 0.6, sheenRoughness: 0.55, sheenColor: 0xd87a5a });
     case 'cloth':
       return new MeshPhysicalMaterial({ ...common, sheen: 0.5, sheenRoughness: 0.7, sheenColor: 0x8f99a8 });
     case 'hair':
       return new MeshPhysicalMaterial({ ...common, sheen: 0.7, sheenRoughness: 0.35, sheenColor: 0xa08060 });
+    case 'copper':
+    case 'brass':
+      return new MeshStandardMaterial({ ...common, envMapIntensity: 1.7 });
+    case 'lens':
+      return lit(new MeshStandardMaterial(common), 0.75);
     case 'gloss':
-    case 'shell':
       return new MeshPhysicalMaterial({ ...common, clearcoat: 0.6, clearcoatRoughness: 0.2 });
     default:
       return new MeshStandardMaterial(common);

@@ -34,6 +34,8 @@ export class Player {
     const { turn } = this;
     const f = between(seconds, turn.fps, turn.pose.frames);
     this.character.applyPose(turn.pose.root, turn.pose.rot, f.frame, f.next, f.share);
+    const [x, , z] = this.character.place();
+    this.stage.under(x, z);
     this.character.applyFace(turn.face, f.frame, f.next, f.share);
     if (this.user && turn.user) this.showUser(this.user, turn.user, seconds);
   }

@@ -9,15 +9,14 @@ import {
   HemisphereLight,
   Mesh,
   MeshBasicMaterial,
-  MeshStandardMaterial,
   PCFShadowMap,
   PerspectiveCamera,
+  PlaneGeometry,
   PMREMGenerator,
   Scene,
   ShaderMaterial,
   ShadowMaterial,
   SphereGeometry,
-  Vector3,
   WebGLRenderer,
 } from 'three';
 import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
@@ -26,25 +25,27 @@ export type View = 'whole' | 'talk' | 'face';
 
 /** Where the camera looks (height and half height of what must be seen, metres) and from which side, degrees. */
 const VIEWS: Record<View, { y: number; half: number; turn: number; lift: number }> = {
-  whole: { y: 0.88, half: 1.02, turn: 16, lift: 3 },
-  talk: { y: 1.3, half: 0.55, turn: 12, lift: 2 },
-  face: { y: 1.6, half: 0.21, turn: 10, lift: 0 },
+  whole: { y: 0.78, half: 1.2, turn: 16, lift: 3 },
+  talk: { y: 1.3, half: 0.66, turn: 12, lift: 2 },
+  face: { y: 1.6, half: 0.27, turn: 10, lift: 0 },
 };
 
-const SKY = new Color('#8fa3ad');
-const HAZE = new Color('#e9d8c4');
-const FLOOR = new Color('#b7a08c');
+const SKY = new Color('#5d7482');
+const HAZE = new Color('#b9c6c8');
+const FLOOR = new Color('#8d979a');
+const NEAR = new Color('#cfd1cb');
 
 export class Stage {
   readonly scene = new Scene();
   readonly camera = new PerspectiveCamera(28, 1, 0.05, 60);
   readonly controls: OrbitControls;
   private readonly renderer: WebGLRenderer;
+  private contact!: Mesh;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
     this.renderer.toneMapping = NeutralToneMapping;
-    this.renderer.toneMappingExposure = 1.0;
+    this.renderer.toneMappingExposure = 1.12;
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = PCFShadowMap;
     this.controls = new OrbitControls(this.camera, canvas);
@@ -111,8 +112,9 @@ export class Stage {
       fragmentShader: `varying vec3 way; uniform vec3 sky, haze, floor;
         void main() {
           float up = normalize(way).y;
-          vec3 c = mix(haze, sky, smoothstep(0.0, 0.55, up));
-          gl_FragColor = vec4(mix(c, floor, smoothstep(0.02, -0.25, up)), 1.0);
+          // the floor's far colour reaches up to the horizon, so that no edge shows
+          vec3 c = mix(floor, haze, smoothstep(0.0, 0.16, up));
+          gl_FragColor = vec4(mix(c, sky, smoothstep(0.10, 0.60, up)), 1.0);
           #include <colorspace_fragment>
         }`,
     });
@@ -141,29 +143,54 @@ export class Stage {
     key.shadow.bias = -0.0006;
     key.shadow.normalBias = 0.012;
     key.shadow.radius = 5;
-    const rim = new DirectionalLight('#bcd9ff', 1.7);
+    const rim = new DirectionalLight('#cfe2ff', 1.5);
     rim.position.set(2.4, 2.6, -2.6);
     const fill = new HemisphereLight('#dfe9f2', '#a88a70', 0.75);
     this.scene.add(key, key.target, rim, fill);
   }
 
   private ground(): void {
-    const disc = new Mesh(
-      new CircleGeometry(1.15, 72),
-      new MeshStandardMaterial({ color: '#d9c7b2', roughness: 0.95, metalness: 0 }),
+    // one floor without an edge: its colour runs out into the backdrop's
+    const floor = new Mesh(
+      new CircleGeometry(14, 64),
+      new ShaderMaterial({
+        uniforms: { near: { value: NEAR }, far: { value: FLOOR } },
+        vertexShader: `varying vec2 at;
+          void main() { at = position.xy; gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }`,
+        fragmentShader: `varying vec2 at; uniform vec3 near, far;
+          void main() {
+            float r = length(at);
+            float ring = smoothstep(0.012, 0.0, abs(r - 1.2)) * 0.35 + smoothstep(0.006, 0.0, abs(r - 1.28)) * 0.2;
+            vec3 c = mix(near, far, smoothstep(0.2, 6.0, r));
+            gl_FragColor = vec4(c + ring * (near - far), 1.0);
+            #include <colorspace_fragment>
+          }`,
+      }),
     );
-    disc.rotation.x = -Math.PI / 2;
-    disc.receiveShadow = true;
-    const shade = new Mesh(new CircleGeometry(12, 48), new ShadowMaterial({ opacity: 0.28 }));
-    shade.rotation.x = -Math.PI / 2;
-    shade.position.y = -0.002;
+    const shade = new Mesh(new CircleGeometry(6, 48), new ShadowMaterial({ opacity: 0.34 }));
     shade.receiveShadow = true;
-    this.scene.add(disc, shade);
+    shade.position.y = 0.001;
+    const contact = new Mesh(
+      new PlaneGeometry(0.9, 0.7),
+      new ShaderMaterial({
+        transparent: true,
+        depthWrite: false,
+        vertexShader: `varying vec2 at;
+          void main() { at = uv - 0.5; gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }`,
+        fragmentShader: `varying vec2 at;
+          void main() { gl_FragColor = vec4(0.10, 0.07, 0.06, 0.45 * smoothstep(0.5, 0.05, length(at))); }`,
+      }),
+    );
+    contact.position.y = 0.002;
+    this.contact = contact;
+    for (const flat of [floor, shade, contact]) {
+      flat.rotation.x = -Math.PI / 2;
+      this.scene.add(flat);
+    }
   }
 
-  /** A point of the world on the canvas, 0 to 1 from the left and the top. */
-  project(point: Vector3): { x: number; y: number } {
-    const p = point.clone().project(this.camera);
-    return { x: (p.x + 1) / 2, y: (1 - p.y) / 2 };
+  /** Keeps the soft shadow under a character who stands at (x, z). */
+  under(x: number, z: number): void {
+    this.contact.position.setX(x).setZ(z);
   }
 }

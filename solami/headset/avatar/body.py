@@ -29,16 +29,18 @@ _TRUNK = np.array(
         (1.454, 0.134, 0.068, 0.079, -0.020),
         (1.470, 0.104, 0.060, 0.068, -0.022),
         (1.475, 0.086, 0.057, 0.064, -0.024),
-        (1.474, 0.076, 0.057, 0.056, -0.026),
-        (1.482, 0.070, 0.058, 0.053, -0.026),
-        (1.490, 0.0670, 0.056, 0.051, -0.026),
-        (1.490, 0.0630, 0.051, 0.047, -0.026),
-        (1.472, 0.0610, 0.048, 0.045, -0.026),
+        (1.474, 0.078, 0.059, 0.060, -0.026),
+        (1.482, 0.0725, 0.061, 0.058, -0.026),
+        (1.490, 0.0700, 0.060, 0.056, -0.026),
+        (1.490, 0.0660, 0.055, 0.052, -0.026),
+        (1.472, 0.0640, 0.052, 0.050, -0.026),
     ]
 )
-_ARM_ROWS = (9, 12)
+_ARM_TOP_Y, _ARM_LOW_Y = 1.454, 1.352
 _HEM_ROWS = 2
-_COLLAR_ROW = 15
+_COLLAR_Y = 1.475
+_BELT_Y = (1.018, 1.050)
+_BELT_M = 0.0045
 # x, radius up, radius forward, of the left sleeve
 _SLEEVE = np.array(
     [
@@ -121,17 +123,32 @@ def _sleeve_ring(row: np.ndarray, sign: float) -> np.ndarray:
     return np.stack([np.full(SLEEVE_SIDES, sign * x), y, centre_z - forward * np.sin(angle)], 1)
 
 
-def top() -> Part:
+def _trunk_rows(belt: bool) -> np.ndarray:
+    """Return the rows of the trunk, with four more for a belt that stands out by `_BELT_M`."""
+    if not belt:
+        return _TRUNK
+    low, high = _BELT_Y
+    rows = []
+    for y, out in ((low - 0.002, 0.0), (low, _BELT_M), (high, _BELT_M), (high + 0.002, 0.0)):
+        row = np.array([np.interp(y, _TRUNK[:6, 0], _TRUNK[:6, k]) for k in range(5)])
+        row[1:4] += out
+        rows.append(row)
+    return np.concatenate([_TRUNK[:4], rows, _TRUNK[4:]])
+
+
+def top(belt: bool = False) -> Part:
     """Return the jacket: trunk with a hem, sleeves with cuffs, a standing collar; open at neck, hands and hips."""
     fold = np.array([(0.868, 0.150, 0.104, 0.118, 0.0), (0.92, 0.140, 0.098, 0.108, 0.0)])
     hem = [_trunk_ring(fold[1]), _trunk_ring(fold[0])]
-    rings = [*hem, *(_trunk_ring(r) for r in _TRUNK)]
+    rows = _trunk_rows(belt)
+    rings = [*hem, *(_trunk_ring(r) for r in rows)]
     first = len(hem)
     points = list(np.concatenate(rings))
     grid = np.arange(len(rings) * COLUMNS).reshape(-1, COLUMNS)
     faces: list[np.ndarray] = []
     paint: list[str] = []
-    low, high = first + _ARM_ROWS[0], first + _ARM_ROWS[1]
+    low, high = (first + int(np.flatnonzero(rows[:, 0] == y)[0]) for y in (_ARM_LOW_Y, _ARM_TOP_Y))
+    collar = first + int(np.flatnonzero(rows[:, 0] == _COLLAR_Y)[0])
 
     def add(new: np.ndarray, swatch: str) -> None:
         faces.append(new)
@@ -142,7 +159,9 @@ def top() -> Part:
         if low <= r < high:
             column = np.tile(np.arange(COLUMNS), 2)
             strip = strip[~(((column >= 6) & (column < 10)) | ((column >= 22) & (column < 26)))]
-        add(strip, "top_deep" if r < first + _HEM_ROWS - 1 or r >= first + _COLLAR_ROW else "top")
+        trim = r < first + _HEM_ROWS - 1 or r >= collar
+        girt = belt and r >= first and rows[r - first, 0] in (_BELT_Y[0], _BELT_Y[0] - 0.002, _BELT_Y[1])
+        add(strip, "belt" if girt else "top_deep" if trim else "top")
     for sign, front, back in ((1.0, 6, 10), (-1.0, 26, 22)):
         step = 1 if sign > 0 else -1
         columns = list(range(front, back + step, step))
@@ -257,7 +276,7 @@ def shoes() -> list[Part]:
         ("left_shoe", 0.010, 0.0, 1.0, "shoes"),
         ("left_sole", 0.000, 0.003, 0.022, "sole"),
     ):
-        steps = np.linspace(0, len(_SHOE) - 1, 19)
+        steps = np.linspace(0, len(_SHOE) - 1, 15 if swatch == "shoes" else 11)
         rows = subdivide(_SHOE, steps)
         if swatch == "sole":
             rows = rows * np.array([1.02, 1, 1, 1])

@@ -17,7 +17,7 @@ from solami.headset.avatar.headform import (
     seam,
 )
 
-__all__ = ["FaceMesh", "build_face_mesh", "eye_loop"]
+__all__ = ["NECK_Y", "FaceMesh", "build_face_mesh", "eye_loop"]
 
 EYE_POINTS = 24
 MOUTH_COLUMNS = 13  # from corner to corner; the loop has 24 points
@@ -26,7 +26,7 @@ LID_RINGS_M = (0.0, 0.0022, 0.0052, 0.0090)
 LIP_UP_M = (0.0, 0.0034, 0.0062, 0.0100)
 LIP_DOWN_M = (0.0, 0.0040, 0.0076, 0.0120)
 LIP_OUT_M = (0.0, 0.0010, 0.0020, 0.0055)
-EYE_HALF_M, EYE_UP_M, EYE_DOWN_M = 0.0206, 0.0136, 0.0122
+EYE_HALF_M, EYE_UP_M, EYE_DOWN_M = 0.0208, 0.0122, 0.0122
 NECK_Y = (-0.062, -0.074, -0.088, -0.104, -0.122, -0.140)
 
 
@@ -257,7 +257,7 @@ def _turn_in_lids(mesh: FaceMesh) -> None:
 
 
 def _line_mouth(mesh: FaceMesh) -> None:
-    """Line the inside of the mouth: behind the seam both walls touch, further in they make room for teeth and tongue."""
+    """Line the inside of the mouth: behind the seam both walls touch, further in there is room for teeth and tongue."""
     loop = mesh.mouth_loop
     rest = mesh.points[loop]
     side = mesh.lip_side[loop]

@@ -12,11 +12,12 @@ from solami.headset.avatar.headform import EYE, EYE_RADIUS_M, JAW_HINGE, MOUTH_H
 from solami.headset.avatar.mesh import smoothstep
 from solami_protocol.arkit import FACE_NAMES
 
-__all__ = ["JAW_OPEN_DEG", "Points", "displacement", "jaw_share"]
+__all__ = ["JAW_OPEN_DEG", "Points", "displacement", "jaw_share", "moved_by_shapes", "skin_points"]
 
 JAW_OPEN_DEG = 25.0
 LOOK_DEG = {"Down": 26.0, "Up": 24.0, "In": 30.0, "Out": 30.0}
 MM = 0.001
+STILL_M = 2e-5
 
 
 @dataclass(slots=True)
@@ -51,6 +52,23 @@ def jaw_share(p: np.ndarray, upper: np.ndarray) -> np.ndarray:
     lips = step * (1 - at_side) + 0.5 * at_side
     share = broad * (1 - near) + (lips * (1 - 0.25 * at_side) + broad * 0.25 * at_side) * near
     return share * smoothstep(-0.010, 0.040, p[:, 2]) * smoothstep(-0.105, -0.052, p[:, 1])
+
+
+def skin_points(p: np.ndarray, **known: np.ndarray) -> Points:
+    """Return points p (V, 3) as plain skin, which belongs to neither lid nor eyeball; `known` overrides fields."""
+    none = np.zeros(len(p))
+    upper = known.get("upper", np.where(p[:, 1] >= seam(p[:, 0]), 1.0, -1.0))
+    q = Points(p, jaw_share(p, upper), upper, none + 1, none - 1, none, none, none)
+    for name, value in known.items():
+        setattr(q, name, value)
+    q.lid_ring = q.lid_ring.astype(int)
+    return q
+
+
+def moved_by_shapes(q: Points) -> dict[str, np.ndarray]:
+    """Return the displacement (V, 3) for each of the 52 shapes that moves these points at all."""
+    ways = {name: displacement(name, q) for name in FACE_NAMES}
+    return {name: way for name, way in ways.items() if np.abs(way).max() > STILL_M}
 
 
 def displacement(shape: str, q: Points) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Parts to a binary glTF 2.0 file: one skin over the 55 joints, a primitive for each material, sparse face shapes.
 
-Only core glTF is used, so every engine reads the file. Source: the glTF 2.0 specification (Khronos), sections 3.6, 3.7, 5.
+Only core glTF is used, so every engine reads the file. Source: glTF 2.0 specification (Khronos), 3.6, 3.7 and 5.
 """
 
 import json
@@ -85,7 +85,7 @@ class _File:
 
 
 def write_glb(parts: list[Part], look: Look, name: str) -> bytes:
-    """Return the file. The face shapes are the 52 of ARKit, by name, on the mesh `face`; the rest is the mesh `body`."""
+    """Return the file. Mesh `face` has the 52 face shapes, by name; the rest is mesh `body`."""
     file = _File()
     face = [p for p in parts if p.morphs]
     body = [p for p in parts if not p.morphs]

@@ -24,7 +24,8 @@ _PALM = np.array(
         (0.076, 0.0355, 0.0450, 0.0140, -0.001),
     ]
 )
-THUMB_ROWS = (2, 4)
+THUMB_ROWS = (3, 5)
+JOINT_STRIPS = (3, 7)  # the strips of a finger right behind its second and third joint
 
 
 def hands() -> list[Part]:
@@ -82,28 +83,26 @@ def _left_hand() -> Part:
     for i in range(3):
         points.append((points[last[2 * i + 2]] + points[last[16 - 2 * i]]) / 2 - np.array([0.001, 0, 0]))
     middles = [last[19], *web, last[9]]
+    starts = []
     for i, finger in enumerate(FINGERS):
+        starts.append(sum(map(len, faces)))
         back = last[2 * i : 2 * i + 3]
         under = last[16 - 2 * i : 19 - 2 * i]
         loop = np.array([*back, middles[i + 1], *under, middles[i]])
         faces += _finger(points, owner, finger, loop, up=np.array([0.0, 1.0, 0.0]))
     low, high = THUMB_ROWS
     middle = (low + high) // 2
-    loop = np.array(
-        [
-            grid[high, 0],
-            grid[middle, 0],
-            grid[low, 0],
-            grid[low, 19],
-            grid[low, 18],
-            grid[middle, 18],
-            grid[high, 18],
-            grid[high, 19],
-        ]
-    )
-    faces += _finger(points, owner, "thumb", np.roll(loop, 0), up=np.array([0.25, 1.0, 0.35]))
+    rim = [(low, 0), (middle, 0), (high, 0), (high, 19), (high, 18), (middle, 18), (low, 18), (low, 19)]
+    loop = np.array([grid[row, column] for row, column in rim])
+    starts.append(sum(map(len, faces)))
+    faces += _finger(points, owner, "thumb", loop, up=np.array([0.25, 1.0, 0.35]))
     positions, triangles = np.array(points), np.concatenate(faces)
-    return _finish(positions, triangles, owner)
+    paint = ["skin"] * len(triangles)
+    for start in starts:
+        for strip in JOINT_STRIPS:
+            first = start + strip * 2 * SIDES
+            paint[first : first + 2 * SIDES] = ["finger_joint"] * (2 * SIDES)
+    return _finish(positions, triangles, owner, paint)
 
 
 def _finger(
@@ -144,7 +143,9 @@ def _finger(
     return faces
 
 
-def _finish(positions: np.ndarray, triangles: np.ndarray, owner: list[tuple[str, np.ndarray]]) -> Part:
+def _finish(
+    positions: np.ndarray, triangles: np.ndarray, owner: list[tuple[str, np.ndarray]], paint: list[str]
+) -> Part:
     wrist = REST["left_wrist"]
     local = positions - wrist
     weights = chain(positions, ("left_elbow", "left_wrist"), (0.02,))
@@ -160,6 +161,4 @@ def _finish(positions: np.ndarray, triangles: np.ndarray, owner: list[tuple[str,
         base[vertices[SIDES * 2 :]] = 0
     positions = smooth(positions, triangles, 0.5 * base, 4, grow=0.5)
     weights = smooth(weights, triangles, 0.5 * base, 3)
-    return Part(
-        name="left_hand", positions=positions, triangles=triangles, swatches=["skin"] * len(triangles), weights=weights
-    )
+    return Part(name="left_hand", positions=positions, triangles=triangles, swatches=paint, weights=weights)

@@ -2,48 +2,25 @@
 
 import numpy as np
 
-from solami.headset.avatar.facemesh import FaceMesh, build_face_mesh, eye_loop
-from solami.headset.avatar.faceshapes import Points, displacement, jaw_share
-from solami.headset.avatar.headform import EYE, EYE_RADIUS_M, HEAD, MOUTH_Y, onto_front, outwards, seam
+from solami.headset.avatar.facemesh import NECK_Y, FaceMesh, build_face_mesh, eye_loop
+from solami.headset.avatar.faceshapes import moved_by_shapes, skin_points
+from solami.headset.avatar.headform import EYE, EYE_RADIUS_M, HEAD, MOUTH_Y, jaw_plate_edge, onto_front, outwards, seam
 from solami.headset.avatar.look import Look
 from solami.headset.avatar.mesh import Part, smooth, smoothstep, tube
 from solami.headset.avatar.skinning import chain, rigid
-from solami_protocol.arkit import FACE_NAMES
 from solami_protocol.skeleton import JOINT_INDEX
 
 __all__ = ["head_parts"]
-
-FLIP = np.array([-1.0, 1.0, 1.0])
 
 
 def head_parts(look: Look) -> list[Part]:
     """Return skin, eyes, teeth, tongue, brows, lashes and ears of the head."""
     parts = [_skin()]
     for sign in (1.0, -1.0):
-        parts += [_eyeball(sign), _lashes(sign), _brow(sign), _ear(sign)]
+        parts += [_eyeball(sign), _lashes(sign), _brow(sign)]
+        if look.kind == "person":
+            parts.append(_ear(sign))
     return [*parts, *_teeth(), _tongue()]
-
-
-def _points(p: np.ndarray, **known: np.ndarray) -> Points:
-    """Return face points with plain defaults: skin that belongs to neither lip nor lid."""
-    none = np.zeros(len(p))
-    upper = known.get("upper", np.where(p[:, 1] >= seam(p[:, 0]), 1.0, -1.0))
-    q = Points(p, none, upper, none + 1, none - 1, none, none, none)
-    q.jaw = jaw_share(p, upper)
-    for name, value in known.items():
-        setattr(q, name, value)
-    q.lid_ring = q.lid_ring.astype(int)
-    return q
-
-
-def _shapes(q: Points) -> dict[str, np.ndarray]:
-    """Return the displacement for each face shape that moves these points."""
-    out = {}
-    for name in FACE_NAMES:
-        way = displacement(name, q)
-        if np.abs(way).max() > 2e-5:
-            out[name] = way
-    return out
 
 
 def _skin() -> Part:
@@ -51,10 +28,10 @@ def _skin() -> Part:
     p = mesh.points
     inside = mesh.lip_ring <= -2
     upper = np.where(mesh.lip_ring == -1, np.where(p[:, 1] >= seam(p[:, 0]), 1, -1), mesh.lip_side).astype(float)
-    q = _points(p, upper=upper, lid_ring=mesh.lid_ring, lid_angle=mesh.lid_angle)
+    q = skin_points(p, upper=upper, lid_ring=mesh.lid_ring, lid_angle=mesh.lid_angle)
     q.soft = np.where(mesh.lip_ring <= -3, 0.0, 1.0)
     q.jaw = np.where(mesh.lip_ring <= -3, np.where(upper > 0, 0.0, np.where(upper < 0, 1.0, 0.5)), q.jaw)
-    shapes = _shapes(q)
+    shapes = moved_by_shapes(q)
     loop = mesh.mouth_loop
     firm = (mesh.lip_ring != -1) | (mesh.lid_ring != -1)
     for name, way in shapes.items():
@@ -92,6 +69,12 @@ def _paint(mesh: FaceMesh, inside: np.ndarray) -> list[str]:
             out.append("lips")
         else:
             out.append("skin")
+    middle = mesh.points[mesh.triangles].mean(1)
+    plate = (np.abs(middle[:, 0]) < jaw_plate_edge(middle[:, 1] - MOUTH_Y)) & (middle[:, 1] < MOUTH_Y)
+    plate &= (middle[:, 1] > -0.060) & (middle[:, 2] > 0.03)
+    out = ["jaw_plate" if here and name == "skin" else name for here, name in zip(plate, out, strict=True)]
+    ring = np.searchsorted(-np.array(NECK_Y), -middle[:, 1])
+    out = ["neck" if k and k % 2 else name for k, name in zip(ring, out, strict=True)]
     lid = mesh.lid_ring[mesh.triangles]
     return ["skin_deep" if (row == -2).any() else name for row, name in zip(lid, out, strict=True)]
 
@@ -142,14 +125,14 @@ def _eyeball(sign: float) -> Part:
     centre = EYE * np.array([sign, 1, 1])
     p = positions + centre
     none = np.zeros(len(p))
-    q = _points(p, soft=none, jaw=none, eyeball=none + sign)
+    q = skin_points(p, soft=none, jaw=none, eyeball=none + sign)
     return Part(
         name="left_eye" if sign > 0 else "right_eye",
         positions=p + HEAD,
         triangles=_faced(p, triangles, centre),
         swatches=swatches,
         weights=rigid(len(p), "left_eye" if sign > 0 else "right_eye"),
-        morphs=_shapes(q),
+        morphs=moved_by_shapes(q),
     )
 
 
@@ -196,12 +179,12 @@ def _lashes(sign: float) -> Part:
     angle = np.clip(
         np.where(angle > np.pi * 1.5, 0.02, np.where(angle > np.pi, np.pi - 0.02, angle)), 0.02, np.pi - 0.02
     )
-    edge = _points(q_in * np.array([sign, 1, 1]), lid_ring=np.zeros(count), lid_angle=angle)
+    edge = skin_points(q_in * np.array([sign, 1, 1]), lid_ring=np.zeros(count), lid_angle=angle)
     shapes = {}
-    for name, way in _shapes(edge).items():
+    for name, way in moved_by_shapes(edge).items():
         # the outer edge keeps its distance to the inner one and stays over the lid
         moved = onto_front((q_out * np.array([sign, 1, 1]) + way)[:, :2], 0.0019)
-        shapes[name] = np.concatenate([way + (0, 0, 0.0004), moved - q_out * np.array([sign, 1, 1])])
+        shapes[name] = np.concatenate([way + np.array([0, 0, 0.0004]), moved - q_out * np.array([sign, 1, 1])])
     return Part(
         name="lashes",
         positions=p + HEAD,
@@ -229,14 +212,14 @@ def _brow(sign: float) -> Part:
     )
     p, triangles = tube(rings, closed_start=True, closed_end=True)
     p = p * np.array([sign, 1, 1])
-    q = _points(p)
+    q = skin_points(p)
     return Part(
         name="brow",
         positions=p + HEAD,
         triangles=triangles if sign > 0 else triangles[:, ::-1],
         swatches=["brow"] * len(triangles),
         weights=rigid(len(p), "head"),
-        morphs=_shapes(q),
+        morphs=moved_by_shapes(q),
     )
 
 
@@ -248,21 +231,20 @@ def _ear(sign: float) -> Part:
     back = np.cos(a) * (0.0155 + 0.0045 * np.sin(a)) + 0.003 * np.sin(a)
     up = np.sin(a) * 0.0285 - 0.002 * np.cos(a)
     rings = []
-    for size, out, inwards in (
-        (0.62, -0.012, 0),
-        (0.80, 0.000, 0),
-        (1.0, 0.007, 0),
-        (1.02, 0.0105, 0),
-        (0.90, 0.0125, 0),
-        (0.76, 0.0100, 0),
-        (0.55, 0.0055, 0),
-        (0.30, 0.004, 0),
+    for size, out in (
+        (0.62, -0.012),
+        (0.80, 0.000),
+        (1.0, 0.007),
+        (1.02, 0.0105),
+        (0.90, 0.0125),
+        (0.76, 0.0100),
+        (0.55, 0.0055),
+        (0.30, 0.004),
     ):
         flare = out + 0.0075 * (back * size + 0.01) / 0.02 * (out > -0.01)
         rings.append(np.stack([0.0800 + flare, 0.050 + up * size, -0.012 - back * size - 0.004], 1))
     p, triangles = tube(np.stack(rings), closed_end=True)
     p = p * np.array([sign, 1, 1])
-    bowl = len(rings)
     swatches = ["skin"] * len(triangles)
     shade = np.ones(len(p))
     shade[5 * n :] = 0.82
@@ -272,7 +254,6 @@ def _ear(sign: float) -> Part:
         p[triangles[:, 0]] - p.mean(0),
         np.cross(p[triangles[:, 1]] - p.mean(0), p[triangles[:, 2]] - p.mean(0)),
     )
-    del bowl
     return Part(
         name="ear",
         positions=p + HEAD,
@@ -288,8 +269,8 @@ def _teeth() -> list[Part]:
     out = []
     lip_z = float(onto_front(np.array([[0.0, MOUTH_Y]]))[0, 2])
     for name, low, high, back, upper in (
-        ("upper_teeth", -0.0018, 0.0070, 0.0072, 1.0),
-        ("lower_teeth", -0.0085, -0.0012, 0.0088, -1.0),
+        ("upper_teeth", -0.0030, 0.0070, 0.0072, 1.0),
+        ("lower_teeth", -0.0115, -0.0048, 0.0088, -1.0),
     ):
         t = np.linspace(-1, 1, 15)
         x = 0.0185 * t
@@ -300,7 +281,7 @@ def _teeth() -> list[Part]:
         rings = np.stack(ring, 1)  # (15, 5, 3)
         p, triangles = tube(rings, closed_start=True, closed_end=True)
         none = np.zeros(len(p))
-        q = _points(p, soft=none, jaw=none + (upper < 0), upper=none + upper)
+        q = skin_points(p, soft=none, jaw=none + (upper < 0), upper=none + upper)
         joint = "head" if upper > 0 else "jaw"
         out.append(
             Part(
@@ -309,7 +290,7 @@ def _teeth() -> list[Part]:
                 triangles=triangles,
                 swatches=["teeth"] * len(triangles),
                 weights=rigid(len(p), joint),
-                morphs=_shapes(q),
+                morphs=moved_by_shapes(q),
             )
         )
         signed = np.einsum(
@@ -327,7 +308,7 @@ def _tongue() -> Part:
     t = np.linspace(0, 1, 9)
     lip_z = float(onto_front(np.array([[0.0, MOUTH_Y]]))[0, 2])
     z = lip_z - 0.046 + 0.034 * t
-    y = MOUTH_Y - 0.0075 + 0.0035 * np.sin(np.pi * t)
+    y = MOUTH_Y - 0.0095 + 0.0035 * np.sin(np.pi * t)
     half = 0.0135 * np.sqrt(np.clip(1 - (t * 0.97) ** 3.5, 0, 1))
     thick = 0.0045 * np.sqrt(np.clip(1 - (t * 0.97) ** 4, 0, 1))
     angle = 2 * np.pi * np.arange(12) / 12
@@ -340,12 +321,13 @@ def _tongue() -> Part:
     p, triangles = tube(rings, closed_start=True, closed_end=True)
     none = np.zeros(len(p))
     tip = np.clip((p[:, 2] - z[0]) / (z[-1] - z[0]), 0, 1)
-    q = _points(p, soft=none, jaw=none + 1, upper=none - 1, tongue=tip)
+    q = skin_points(p, soft=none, jaw=none + 1, upper=none - 1, tongue=tip)
     return Part(
         name="tongue",
         positions=p + HEAD,
         triangles=triangles,
         swatches=["tongue"] * len(triangles),
         weights=rigid(len(p), "jaw"),
-        morphs=_shapes(q),
+        shade=0.45 + 0.55 * tip,
+        morphs=moved_by_shapes(q),
     )

@@ -14,6 +14,7 @@ __all__ = [
     "MOUTH_HALF_M",
     "MOUTH_Y",
     "distance",
+    "jaw_plate_edge",
     "onto",
     "onto_front",
     "outwards",
@@ -103,6 +104,12 @@ def outwards(points: np.ndarray, step: float = 2e-4) -> np.ndarray:
         e[k] = step
         out[:, k] = distance(points + e) - distance(points - e)
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+
+def jaw_plate_edge(below: np.ndarray) -> np.ndarray:
+    """Return half the width (V,) of an automaton's lower jaw plate, `below` (negative) metres under the mouth."""
+    t = np.clip(-below / 0.037, 0, 1)
+    return MOUTH_HALF_M + 0.0035 + 0.003 * np.sin(np.pi * t) - 0.006 * t
 
 
 def seam(x: np.ndarray) -> np.ndarray:

@@ -58,10 +58,12 @@ class Swatch:
 SWATCHES: dict[str, Swatch] = {
     "skin": Swatch("skin", 1.0, "skin"),
     "skin_deep": Swatch("skin", 0.72, "skin"),
+    "jaw_plate": Swatch("skin", 1.0, "skin"),
+    "neck": Swatch("skin", 1.0, "skin"),
     "lips": Swatch("lips", 1.0, "skin"),
-    "mouth": Swatch("#6b2a2c", 1.0, "skin"),
-    "throat": Swatch("#2a0f12", 1.0, "skin"),
-    "tongue": Swatch("#c8676a", 1.0, "skin"),
+    "mouth": Swatch("#6b2a2c", 1.0, "inside"),
+    "throat": Swatch("#220b0d", 1.0, "inside"),
+    "tongue": Swatch("#b05a5c", 1.0, "inside"),
     "teeth": Swatch("#f7f2e8", 1.0, "gloss"),
     "eye_white": Swatch("#f6f4f1", 1.0, "gloss"),
     "iris": Swatch("eyes", 1.0, "gloss"),
@@ -69,7 +71,6 @@ SWATCHES: dict[str, Swatch] = {
     "iris_dark": Swatch("eyes", 0.38, "gloss"),
     "pupil": Swatch("#0b0d10", 1.0, "gloss"),
     "glint": Swatch("#ffffff", 1.0, "glow"),
-    "iris_glow": Swatch("eyes", 1.2, "glow"),
     "lash": Swatch("hair", 0.42, "hair"),
     "brow": Swatch("hair", 0.8, "hair"),
     "hair": Swatch("hair", 1.0, "hair"),
@@ -79,21 +80,40 @@ SWATCHES: dict[str, Swatch] = {
     "top_deep": Swatch("cloth1", 0.66),
     "top_light": Swatch("cloth1", 1.35),
     "shirt": Swatch("#f1ece2"),
+    "belt": Swatch("shoes", 0.8),
     "trousers": Swatch("cloth2"),
     "trousers_deep": Swatch("cloth2", 0.7),
     "shoes": Swatch("shoes", 1.0, "cloth"),
     "sole": Swatch("#f4f1ea", 1.0, "cloth"),
-    "sole_deep": Swatch("#4c4f57", 1.0, "cloth"),
     "accent": Swatch("accent"),
-    "accent_glow": Swatch("accent", 1.0, "glow"),
-    "metal": Swatch("#aeb4ba", 1.0, "metal"),
-    "metal_deep": Swatch("#4d535b", 1.0, "metal"),
-    "shell": Swatch("skin", 1.0, "shell"),
-    "shell_line": Swatch("skin", 0.45, "shell"),
-    "helmet": Swatch("hair", 1.0, "shell"),
-    "helmet_deep": Swatch("hair", 0.6, "shell"),
+    "finger_joint": Swatch("skin", 1.0, "skin"),
+    "brass": Swatch("cloth2", 1.0, "brass"),
+    "rivet": Swatch("cloth2", 0.75, "brass"),
+    "dome": Swatch("skin", 1.1, "copper"),
+    "seam": Swatch("accent", 0.75, "cloth"),
+    "lamp": Swatch("#ffd98a", 1.0, "glow"),
 }
 """The names by which the modelling code paints. A colour that starts with # is the same for every character."""
+
+_AUTOMATON: dict[str, Swatch] = {
+    "brow": Swatch("cloth2", 0.8, "brass"),
+    "lash": Swatch("#2a1a10", 1.0, "copper"),
+    "top_deep": Swatch("cloth2", 1.0, "brass"),
+    "trousers": Swatch("cloth1", 0.62),
+    "sole": Swatch("cloth2", 0.9, "brass"),
+    "finger_joint": Swatch("skin", 0.45, "copper"),
+    "skin": Swatch("skin", 1.22, "copper"),
+    "jaw_plate": Swatch("skin", 1.02, "copper"),
+    "neck": Swatch("skin", 0.5, "copper"),
+    "skin_deep": Swatch("skin", 0.4, "copper"),
+    "iris": Swatch("eyes", 1.0, "lens"),
+    "iris_light": Swatch("eyes", 1.35, "lens"),
+    "iris_dark": Swatch("eyes", 0.45, "gloss"),
+    "mouth": Swatch("#3a2016", 1.0, "inside"),
+    "tongue": Swatch("#a5543f", 1.0, "inside"),
+    "throat": Swatch("#160b08", 1.0, "inside"),
+}
+"""What an automaton paints in another way than a person."""
 
 MATERIALS: dict[str, Material] = {
     "skin": Material(0.62),
@@ -101,9 +121,10 @@ MATERIALS: dict[str, Material] = {
     "glow": Material(0.4, glow=0.9),
     "hair": Material(0.5),
     "cloth": Material(0.85),
-    "metal": Material(0.35, metallic=0.8),
-    "shell": Material(0.32),
-    "copper": Material(0.36, metallic=0.62),
+    "copper": Material(0.38, metallic=0.72),
+    "brass": Material(0.30, metallic=0.75),
+    "lens": Material(0.3, glow=0.6),
+    "inside": Material(0.8),
 }
 
 _METAL = {"skin": "copper", "hair": "copper"}
@@ -133,7 +154,7 @@ class Look:
 
     def srgb(self, swatch: str) -> tuple[float, float, float]:
         """Return a swatch's colour, 0 to 1, sRGB encoded."""
-        entry = SWATCHES[swatch]
+        entry = self._swatch(swatch)
         own = COLOURS[self.kind]
         value = entry.colour if entry.colour.startswith("#") else self.colours.get(entry.colour, own[entry.colour])
         rgb = [int(value[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -141,5 +162,8 @@ class Look:
 
     def material(self, swatch: str) -> str:
         """Return the name of the material a swatch is made of; an automaton's skin is metal."""
-        name = SWATCHES[swatch].material
+        name = self._swatch(swatch).material
         return _METAL.get(name, name) if self.kind == "automaton" else name
+
+    def _swatch(self, name: str) -> Swatch:
+        return _AUTOMATON.get(name, SWATCHES[name]) if self.kind == "automaton" else SWATCHES[name]

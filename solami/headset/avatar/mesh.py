@@ -12,6 +12,7 @@ __all__ = [
     "join_rings",
     "neighbours",
     "normals",
+    "outside_out",
     "smooth",
     "smoothstep",
     "subdivide",
@@ -81,6 +82,12 @@ def tube(rings: np.ndarray, closed_start: bool = False, closed_end: bool = False
         positions.append(rings[-1].mean(0, keepdims=True))
         faces.append(cap(index[-1], top))
     return np.concatenate(positions), np.concatenate(faces)
+
+
+def outside_out(positions: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Return the triangles of a closed surface, all turned round if it was inside out."""
+    a, b, c = (positions[triangles[:, k]] - positions.mean(0) for k in range(3))
+    return triangles if np.einsum("ij,ij->", a, np.cross(b, c)) >= 0 else triangles[:, ::-1]
 
 
 def neighbours(vertex_count: int, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
