@@ -6,6 +6,7 @@ Guarantees: down entries of a session are numbered 1, 2, 3, ... without a hole; 
 nothing; nothing is written for a session that was deleted. Reads may be cancelled at any time: they change nothing.
 """
 
+import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -57,6 +58,7 @@ DOWN_EXPIRE_MS = 150_000  # nobody appended for that long: what is left is of no
 DOWN_MAX_ENTRIES = 8_192  # four minutes of the densest media; guards the memory when an epoch never ends
 READ_COUNT = 256
 COMMAND_TIMEOUT_S = 5.0
+POOL = 4_096  # connections: each socket has at most one command on its way; their number bounds this
 OPEN_STATES_END = frozenset({"done", "failed"})
 
 _KIND_TO_WIRE = {"json": b"j", "media": b"m", "note": b"n"}
@@ -85,9 +87,12 @@ class Bus:
         """Return a bus on `url` (`redis://host:port/0`, `unix:///path/redis.sock`). Raises BusDown."""
         # No retries: an append that timed out may have been done, and done twice it would be two entries.
         once = Retry(NoBackoff(), 0)
-        client = redis_asyncio.from_url(url, protocol=2, socket_timeout=COMMAND_TIMEOUT_S, retry=once)
-        # blocked reads wait longer than any command may take: they have connections of their own
-        reader = redis_asyncio.from_url(url, protocol=2, socket_timeout=None, retry=once)
+        # Deadlines are ours, by asyncio.timeout: the library's run through asyncio.wait_for, which in Python 3.11 can
+        # swallow a cancellation, and a loop that reads on after it was cancelled would never end.
+        options: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "retry": once, "max_connections": POOL}
+        client = redis_asyncio.from_url(url, **options)
+        # blocked reads have connections of their own, so that no command waits behind one
+        reader = redis_asyncio.from_url(url, **options)
         for each in (client, reader):
             for name in ("XREAD", "XRANGE"):
                 each.set_response_callback(name, cast("Any", _raw))
@@ -312,7 +317,7 @@ class Bus:
 
         The first item is {} once the subscription stands. News are hints and can be missed: look at the store too.
         """
-        async with self._guard(), self._reader.pubsub() as sub:
+        async with self._guard(deadline_s=None), self._reader.pubsub() as sub:
             await sub.subscribe(f"{self._prefix}:{channel}")
             async for message in sub.listen():
                 if message["type"] == "subscribe":
@@ -343,7 +348,7 @@ class Bus:
         block = ("BLOCK", block_ms) if block_ms > 0 else ()
         # A key appears once per call, so COUNT bounds each session's share of a reply.
         command = ("XREAD", "COUNT", READ_COUNT, *block, "STREAMS", *by_key, *cursors.values())
-        async with self._guard():
+        async with self._guard(COMMAND_TIMEOUT_S + block_ms / 1000):
             found = await self._reader.execute_command(*command)
         return {by_key[key]: rows for key, rows in found or ()}
 
@@ -375,13 +380,14 @@ class Bus:
             return await self._redis.execute_command(*command)
 
     @asynccontextmanager
-    async def _guard(self) -> AsyncIterator[None]:
+    async def _guard(self, deadline_s: float | None = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.timeout(deadline_s):
+                yield
         except NoScriptError:
             raise
         except (TimeoutError, RedisError, OSError) as exc:
-            raise BusDown(f"Redis does not answer ({exc}); is it running?") from exc
+            raise BusDown(f"Redis does not answer ({exc or 'in time'}); is it running?") from exc
 
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -97,6 +97,25 @@ async def test_a_cancelled_read_takes_nothing_away(bus):
     assert [e.seq for e in (await bus.read_down({"s1": 0}, 0))["s1"]] == [1]
 
 
+async def test_a_loop_over_the_bus_ends_when_it_is_cancelled(bus):
+    """A client library that swallows a cancellation (asyncio.wait_for does in 3.11) would leave tasks behind."""
+    await bus.create_session("s1", character="copper")
+
+    async def loop() -> None:
+        while True:
+            await bus.append_up("s1", [("json", b"{}")], None)
+            await bus.unleased()
+            await bus.read_up({"s1": "0"}, 0)
+
+    for n in range(300):
+        task = asyncio.create_task(loop())
+        await asyncio.sleep(n * 1e-5)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=1)
+        assert done
+        assert task.cancelled()
+
+
 async def test_seqs_are_contiguous_over_batches_writers_and_refused_media(bus):
     lease = await leased(bus)
     assert await bus.append_down(lease, [("json", b"{}", 0), ("media", b"m", 1)]) == [1, 2]
