@@ -10,10 +10,11 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from solami.behaviour import Performance
+from solami.behaviour import GESTURES, Performance
 from solami.brain import Affect, Degraded, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
@@ -23,7 +24,7 @@ from solami_protocol.phones import Phone
 from .card_parts import card_style, card_voice
 from .marks import affect_of_mark, parse_marks
 from .source import Sentence, WordSource
-from .strokes import SpokenWord, strokes
+from .strokes import SpokenWord, strokes, token_count
 
 __all__ = ["AgentBrain"]
 
@@ -32,6 +33,9 @@ HELD_BACK_MS = 500.0
 PATIENCE_S = 0.03
 _AT_LEAST_MS = 150.0
 """Some pose leaves before every piece of speech, however short the sentence."""
+_HASTE = 0.75
+"""A gesture made in haste needs this share of its usual way to the stroke."""
+_NEAR_MS = 900.0
 _GROUP_S = 0.02
 """Phrases that a synthesiser makes within this time travel together: beats are then chosen over all of them."""
 _USER_HEAD_M = np.array([0.0, 1.6, 1.5])
@@ -55,10 +59,8 @@ class AgentBrain:
             upcoming = asyncio.ensure_future(anext(sentences, None))
             try:
                 while True:
-                    done, _ = await asyncio.wait({upcoming}, timeout=PATIENCE_S)
-                    if not done:
-                        for event in stage.frames_until(stage.spoken_ms):
-                            yield event
+                    for pose in await stage.frames_while(upcoming):
+                        yield pose
                     sentence = await upcoming
                     if sentence is None:
                         break
@@ -70,11 +72,10 @@ class AgentBrain:
                                 yield event
                     upcoming = asyncio.ensure_future(anext(sentences, None))
             finally:
-                if not upcoming.done():
-                    upcoming.cancel()
-                    await asyncio.wait({upcoming})
-        for event in stage.frames_until(stage.spoken_ms):
-            yield event
+                upcoming.cancel()
+                await asyncio.gather(upcoming, return_exceptions=True)
+        for pose in stage.frames_until(stage.spoken_ms):
+            yield pose
 
     async def _say(self, sentence: Sentence, stage: "_Stage") -> AsyncGenerator[ReplyEvent, None]:
         marked = parse_marks(sentence.raw)
@@ -86,16 +87,18 @@ class AgentBrain:
         if affect or not stage.spoken_ms:
             yield Affect({**self.card.affect, **affect})
         pieces = iter(self._synthesiser.speak(marked.text, self._voice))
-        words = 0
+        tokens = 0
         while True:
-            group = await asyncio.to_thread(_next_group, pieces)
+            # a thread cannot be cancelled; left alone, it ends with the phrase that it makes
+            upcoming = asyncio.ensure_future(asyncio.to_thread(_next_group, pieces))
+            for pose in await stage.frames_while(upcoming):
+                yield pose
+            group = await upcoming
             if not group:
                 return
             placed = [stage.place(spoken) for spoken in group]
-            spoken_words = [word for piece in placed for word in piece.words]
-            phones = [phone for piece in placed for phone in piece.phones]
-            found = strokes(marked, spoken_words, phones, words, sentence.may_wave, stage.next_seed())
-            words += len(spoken_words)
+            found = strokes(marked, placed, tokens, sentence.may_wave, stage.next_seed())
+            tokens += sum(token_count(piece.text) for piece in placed)
             gestures = [event for stroke in found if (event := stage.cue(stroke.gesture, stroke.times_ms))]
             for event in gestures:
                 yield event
@@ -103,8 +106,8 @@ class AgentBrain:
                 yield Text(piece.text, piece.t_ms, piece.d_ms)
                 yield Phones(piece.phones)
                 ahead_ms = max(stage.spoken_ms - HELD_BACK_MS, piece.t_ms + _AT_LEAST_MS)
-                for frames in stage.frames_until(min(piece.t_ms + piece.d_ms, ahead_ms)):
-                    yield frames
+                for pose in stage.frames_until(min(piece.t_ms + piece.d_ms, ahead_ms)):
+                    yield pose
                 yield Speech(piece.pcm, piece.t_ms)
 
     def _performance(self, turn: Turn) -> Performance:
@@ -158,12 +161,23 @@ class _Stage:
         return _Piece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / RATE_HZ)
 
     def cue(self, gesture: str, times_ms: Sequence[float]) -> Gesture | None:
-        """Place a gesture on the first of the moments that it can still reach; None if it reaches none."""
-        for wanted_ms in times_ms:
+        """Place a gesture on the first of the moments that it can still reach; None if it reaches none.
+
+        A mark on the first word of a reply asks for a hand that is still down: the stroke then goes to the next word
+        that it can be on time for, if one is near, rather than late to its own.
+        """
+        soonest_ms = self._performance.rendered_ms + _HASTE * GESTURES[gesture].stroke_ms
+        in_time = [t for t in times_ms if soonest_ms <= t <= times_ms[0] + _NEAR_MS]
+        for wanted_ms in (*in_time[:1], *times_ms):
             stroke_ms = self._performance.cue(gesture, wanted_ms)
             if stroke_ms is not None:
-                return Gesture(gesture, stroke_ms)
+                return Gesture(gesture, float(stroke_ms))
         return None
+
+    async def frames_while(self, work: "asyncio.Future[Any]") -> list[Pose]:
+        """Give `work` a moment; return the frames that were held back if it is not done by then."""
+        done, _ = await asyncio.wait({work}, timeout=PATIENCE_S)
+        return [] if done else self.frames_until(self.spoken_ms)
 
     def frames_until(self, until_ms: float) -> list[Pose]:
         """Return the frames before `until_ms` that are not out yet: one `Pose` or none."""

