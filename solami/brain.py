@@ -15,6 +15,7 @@ __all__ = [
     "Act",
     "Affect",
     "Brain",
+    "Degraded",
     "Exchange",
     "Gesture",
     "Phones",
@@ -111,7 +112,15 @@ class Affect:
     weights: dict[str, float] = field(default_factory=dict)
 
 
-ReplyEvent = Text | Phones | Speech | Pose | Gesture | Affect
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A part that the brain had to do without in this reply, and why (for a person)."""
+
+    part: str
+    why: str
+
+
+ReplyEvent = Text | Phones | Speech | Pose | Gesture | Affect | Degraded
 
 
 class Brain(Protocol):
