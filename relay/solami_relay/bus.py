@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from solami_protocol.clock import wall_us
+from solami_protocol.errors import SettingsError
 from solami_relay.entries import (
     BusDown,
     DownEntry,
@@ -84,7 +85,9 @@ class Bus:
 
     @classmethod
     async def connect(cls, url: str, tenant: str = "default") -> "Bus":
-        """Return a bus on `url` (`redis://host:port/0`, `unix:///path/redis.sock`). Raises BusDown."""
+        """Return a bus on `url` (`redis://host:port/0`, `unix:///path/redis.sock`). Raises SettingsError, BusDown."""
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError(f"redis_url: {url!r}, expected redis://host:port/0 or unix:///path/redis.sock")
         # No retries: an append that timed out may have been done, and done twice it would be two entries.
         once = Retry(NoBackoff(), 0)
         # Deadlines are ours, by asyncio.timeout: the library's run through asyncio.wait_for, which in Python 3.11 can

@@ -28,6 +28,8 @@ __all__ = ["ClientSocket", "GatewayParts", "SocketSession"]
 
 log = logging.getLogger(__name__)
 LAST_WORDS_S = 1.0
+TRANSPORT_FULL_BYTES = 64 * 1024  # what a pong has to wait for with a client that reads slowly
+FULL_POLL_S = 0.005
 _OUR_CODES = {1009: "too_large", 1002: "bad_message", 1007: "bad_message"}  # codes of RFC 6455, 7.4.1
 
 
@@ -68,6 +70,10 @@ class SocketSession:
         self._ws = ws
         self._opened = opened
         limits = parts.settings.limits
+        self._transport = transport
+        # aiohttp's own wait for a full transport is one future for all that send; cancelling one of them breaks the
+        # others and the close frame. So the transport never reports itself full, and `_send_one` looks at it instead.
+        transport.set_write_buffer_limits(high=2 * limits.queued_bytes)
         self._rates = SocketRates(limits, resumed=opened.hello.resume is not None)
         self._outbox = Outbox(limits.queued_bytes, transport.get_write_buffer_size)
         self._uplink = Uplink(parts.bus, parts.metrics, self.sid, self.number, opened.ready.up_seq)
@@ -162,6 +168,8 @@ class SocketSession:
             raise PeerLeft(str(exc)) from None
 
     async def _send_one(self, message: str | bytes) -> None:
+        while self._transport.get_write_buffer_size() > TRANSPORT_FULL_BYTES:  # noqa: ASYNC110  it tells aiohttp only
+            await asyncio.sleep(FULL_POLL_S)
         if isinstance(message, str):
             await self._ws.send_str(message)
         else:

@@ -1,0 +1,113 @@
+"""The relay as a process: how it starts, refuses to start, and goes down."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+
+@contextmanager
+def process(*args: str, **env: str) -> Iterator[subprocess.Popen]:
+    command = [sys.executable, "-m", "solami_relay", "port=0", "roles=[gateway]", *args]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SOLAMI_")}
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**clean, **env}
+    )  # fmt: skip
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def ready_url(child: subprocess.Popen) -> str:
+    assert child.stdout is not None
+    word, url = child.stdout.readline().split()
+    assert word == "ready"
+    return url
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_time_and_leaves_nothing(number):
+    with process() as child:
+        url = ready_url(child)
+        assert urllib.request.urlopen(f"{url}/readyz", timeout=5).status == 200
+        redis = psutil.Process(child.pid).children(recursive=True)
+        assert [p.name() for p in redis] == ["redis-server"]
+        started = time.monotonic()
+        child.send_signal(number)
+        assert child.wait(5) == 0
+        assert time.monotonic() - started < 3
+        assert not any(p.is_running() for p in redis)
+        out, err = child.communicate()
+        assert out == ""
+        for line in err.splitlines():
+            assert json.loads(line)["level"] in ("info", "warning", "error")
+
+
+def test_killed_it_takes_its_redis_along():
+    with process() as child:
+        ready_url(child)
+        (redis,) = psutil.Process(child.pid).children()
+        child.kill()
+        child.wait()
+        psutil.wait_procs([redis], timeout=3)
+        assert not redis.is_running() or redis.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_port_in_use_is_one_line_and_exit_2():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with process(f"port={port}") as child:
+            out, err = child.communicate(timeout=10)
+    assert child.returncode == 2
+    assert out == ""
+    (line,) = err.splitlines()
+    assert f"port {port}" in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("prot=1",), "did you mean 'port'"),
+        (("host=0.0.0.0",), "SOLAMI_SERVICE_TOKEN"),
+        (("redis_url=unix:///nowhere/redis.sock",), "Redis does not answer"),
+        (("redis_url=nonsense",), "redis_url"),
+        (("token.key=short",), "token.key"),
+    ],
+)
+def test_what_cannot_start_says_why_in_a_line(args, words):
+    with process(*args) as child:
+        out, err = child.communicate(timeout=10)
+    assert child.returncode == 2
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert words in err
+
+
+def test_the_session_of_an_outsider_needs_no_secret_in_the_logs(tmp_path):
+    with process(SOLAMI_RELAY_TOKEN__KEY="k" * 40) as child:
+        url = ready_url(child)
+        body = json.dumps({"character": "copper", "user_name": "Mara"}).encode()
+        request = urllib.request.Request(f"{url}/v1/sessions", body, {"Content-Type": "application/json"})
+        with pytest.raises(urllib.error.HTTPError) as caught:  # no model server runs here
+            urllib.request.urlopen(request, timeout=10)
+        assert caught.value.code == 503
+        assert "model server" in caught.value.read().decode()
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=5)
+    assert "Mara" not in err
+    assert "kkkk" not in err
