@@ -10,6 +10,7 @@ export class AudioClock {
   private sources: AudioBufferSourceNode[] = [];
   private positionS = 0;
   private startedAt = 0;
+  private starting = false;
   playing = false;
 
   constructor(
@@ -28,9 +29,14 @@ export class AudioClock {
   }
 
   async play(): Promise<void> {
-    if (this.playing) return;
+    if (this.playing || this.starting) return;
     this.context ??= new AudioContext();
-    await this.context.resume();
+    this.starting = true;
+    try {
+      await this.context.resume();
+    } finally {
+      this.starting = false;
+    }
     if (this.positionS >= this.durationS - 0.01) this.positionS = 0;
     this.startedAt = this.context.currentTime - this.positionS;
     for (const track of this.tracks) {

@@ -93,7 +93,6 @@ export class Stage {
   }
 
   draw(): void {
-    this.controls.update();
     this.renderer.render(this.scene, this.camera);
   }
 

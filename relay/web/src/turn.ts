@@ -67,9 +67,17 @@ async function open(): Promise<void> {
   const tracks = [{ samples: turn.audio, gain: 1 }];
   if (turn.userAudio) tracks.push({ samples: turn.userAudio, gain: 0.8 });
   const clock = new AudioClock(tracks, turn.rate, turn.durationS);
-  const timeline = new Timeline(get<HTMLCanvasElement>('line'), turn, (s) => void clock.seek(s));
+  const timeline = new Timeline(get<HTMLCanvasElement>('line'), turn, (s) => seek(s));
   const write = overlay(turn);
   const play = get<HTMLButtonElement>('play');
+
+  // a page that stands still draws nothing
+  let stale = true;
+  stage.controls.addEventListener('change', () => (stale = true));
+  const seek = (seconds: number): void => {
+    void clock.seek(seconds);
+    stale = true;
+  };
 
   const show = (): void => {
     const t = clock.now();
@@ -81,13 +89,19 @@ async function open(): Promise<void> {
     play.dataset.playing = String(clock.playing);
     play.setAttribute('aria-label', clock.playing ? 'Pause' : 'Play');
     stage.draw();
+    stale = false;
   };
   const toggle = (): void => {
     if (clock.playing) clock.pause();
     else void clock.play();
+    stale = true;
   };
-  buttons(stage, player, toggle, (by) => void clock.seek(clock.now() + by));
-  addEventListener('resize', () => stage.resize());
+  buttons(stage, player, toggle, (by) => seek(clock.now() + by));
+  addEventListener('resize', () => {
+    stage.resize();
+    stale = true;
+  });
+  addEventListener('click', () => (stale = true));
 
   const start = Number(new URLSearchParams(location.search).get('t') ?? 0);
   await clock.seek(Number.isFinite(start) ? start : 0);
@@ -107,7 +121,8 @@ async function open(): Promise<void> {
   show();
   window.solamiReady = true;
   const loop = (): void => {
-    show();
+    stage.controls.update();
+    if (stale || clock.playing) show();
     requestAnimationFrame(loop);
   };
   requestAnimationFrame(loop);

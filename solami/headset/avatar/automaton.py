@@ -8,15 +8,22 @@ from solami.headset.avatar.mesh import Part
 from solami.headset.avatar.skinning import mirrored, rigid, trunk
 from solami.headset.avatar.solids import lathe, wire
 
-__all__ = ["body_fittings", "head_fittings"]
+__all__ = ["body_fittings", "head_fittings", "under_dome"]
 
 UP = np.array([0.0, 1.0, 0.0])
+DOME = HEAD + np.array([0.0, 0.118, -0.013])
+DOME_AXIS = np.array([0.0, 1.0, -0.16])
 
 
 def head_fittings() -> list[Part]:
     """Return the metal on the head that a person does not have."""
     wheel = _ear_wheel()
     return [*_dome(), *_eye_rims(), *wheel, *map(mirrored, wheel), *_seams()]
+
+
+def under_dome(p: np.ndarray) -> np.ndarray:
+    """Return which points (V, 3) of the head, its own coordinates, the dome hides from every side."""
+    return (p + HEAD - DOME) @ DOME_AXIS > 0.012
 
 
 def body_fittings() -> list[Part]:
@@ -37,13 +44,12 @@ def _part(name: str, shape: tuple[np.ndarray, np.ndarray], swatch: str, joint: s
 
 def _dome() -> list[Part]:
     """Return a brass dome with a rim, ribs and rivets, and a small lamp on top."""
-    base = HEAD + np.array([0.0, 0.118, -0.013])
-    axis = np.array([0.0, 1.0, -0.16])
+    base, axis = DOME, DOME_AXIS
     wide = (1.0, 1.155)
     rim = np.array(
         [(-0.006, 0.088), (-0.008, 0.0950), (-0.005, 0.0985), (0.004, 0.0985), (0.007, 0.0955), (0.006, 0.088)]
     )
-    t = np.linspace(0.02, 1.0, 11) * np.pi / 2
+    t = np.linspace(0.02, 1.0, 9) * np.pi / 2
     shell = np.stack([0.004 + 0.088 * np.sin(t), 0.0945 * np.cos(t) ** 0.9 + 1e-4], 1)
     lamp_foot = np.array(
         [(0.088, 0.020), (0.093, 0.021), (0.097, 0.018), (0.099, 0.0105), (0.103, 0.0125), (0.105, 0.0125)]
@@ -66,8 +72,8 @@ def _dome() -> list[Part]:
         way = np.sin(a) * np.array([1.0, 0, 0]) + 1.155 * np.cos(a) * forward
         line = base + np.stack([along * unit + (r + 0.0008) * way for along, r in shell[:-1]])
         parts.append(_part("rib", wire(line, 0.0024, 4, up=np.tile(way, (len(line), 1)), flat=0.8), "brass"))
-    for k in range(16):
-        a = 2 * np.pi * (k + 0.5) / 16
+    for k in range(12):
+        a = 2 * np.pi * (k + 0.5) / 12
         way = np.sin(a) * np.array([1.0, 0, 0]) + 1.155 * np.cos(a) * forward
         bead = np.array([(-0.001, 0.0030), (0.0022, 0.0018)])
         parts.append(_part("rivet", lathe(bead, base + 0.0985 * way, way, 6), "rivet"))
@@ -77,16 +83,19 @@ def _dome() -> list[Part]:
 def _eye_rims() -> list[Part]:
     """Return a round brass rim with a dark seat around each eye, as of a ship's window."""
     out = []
-    angle = 2 * np.pi * np.arange(30) / 30
+    angle = 2 * np.pi * np.arange(24) / 24
     for sign in (1.0, -1.0):
         turn = np.array([sign, 1.0, 1.0])
-        away = np.stack([np.cos(angle), np.sin(angle), np.full(30, 0.25)], 1) * turn
-        for radius, thick, lift, swatch in ((0.0262, 0.0042, 0.0030, "brass"), (0.0225, 0.0016, 0.0012, "rivet")):
+        away = np.stack([np.cos(angle), np.sin(angle), np.full(24, 0.25)], 1) * turn
+        for radius, thick, lift, sides, swatch in (
+            (0.0262, 0.0042, 0.0030, 6, "brass"),
+            (0.0225, 0.0016, 0.0012, 4, "rivet"),
+        ):
             xy = EYE[:2] + np.array([0.0006, 0.0004]) + radius * np.stack([np.cos(angle), np.sin(angle)], 1)
             line = onto_front(xy, lift) * turn
             # the rim is a flat hoop: it does not sink into the socket as the skin does
             line[:, 2] = 0.35 * line[:, 2] + 0.65 * np.interp(xy[:, 0], (0.010, 0.062), (0.0965, 0.0800))
-            out.append(_part("eye_rim", wire(line + HEAD, thick, 6, closed=True, up=away, flat=0.8), swatch))
+            out.append(_part("eye_rim", wire(line + HEAD, thick, sides, closed=True, up=away, flat=0.8), swatch))
     return out
 
 
@@ -106,17 +115,17 @@ def _ear_wheel() -> list[Part]:
             (0.0262, 0.0040),
         ]
     )
-    positions, triangles = lathe(plate, origin, axis, 48)
+    positions, triangles = lathe(plate, origin, axis, 36)
     centre = origin + axis / np.linalg.norm(axis) * 0.006
-    tooth = np.tile(np.repeat([1.0, 1.0, 0.86, 0.86], 1), 12)
+    tooth = np.tile([1.0, 1.0, 0.86], 12)
     for ring in range(4):
-        here = slice(ring * 48, ring * 48 + 48)
+        here = slice(ring * 36, ring * 36 + 36)
         flat = positions[here] - centre
         along = (flat @ axis / (axis @ axis))[:, None] * axis
         positions[here] = centre + along + (flat - along) * tooth[:, None]
     return [
         _part("left_wheel", (positions, triangles), "brass"),
-        _part("left_hub", lathe(disc, origin, axis, 24), "dome"),
+        _part("left_hub", lathe(disc, origin, axis, 18), "dome"),
     ]
 
 
@@ -200,11 +209,11 @@ def _key() -> list[Part]:
     )
     parts = [_part("key_shaft", lathe(shaft, origin, np.array([0.0, 0.06, -1.0]), 14), "brass")]
     hub = origin + np.array([0.0, 0.006, -0.086])
-    angle = 2 * np.pi * np.arange(24) / 24
+    angle = 2 * np.pi * np.arange(18) / 18
     for sign in (1.0, -1.0):
         # two leaves like a butterfly's wings, turned a little out of the level
         reach = 0.042 + 0.036 * np.cos(angle)
-        leaf = np.stack([sign * reach, 0.033 * np.sin(angle) * (0.55 + 0.45 * reach / 0.078), np.zeros(24)], 1)
+        leaf = np.stack([sign * reach, 0.033 * np.sin(angle) * (0.55 + 0.45 * reach / 0.078), np.zeros(18)], 1)
         tilt = np.radians(18)
         turned = np.stack(
             [
@@ -214,7 +223,7 @@ def _key() -> list[Part]:
             ],
             1,
         )
-        positions, triangles = wire(hub + turned, 0.0070, 6, closed=True, up=np.tile((0.0, 0.0, 1.0), (24, 1)))
+        positions, triangles = wire(hub + turned, 0.0070, 6, closed=True, up=np.tile((0.0, 0.0, 1.0), (18, 1)))
         parts.append(_part("key_leaf", (positions, triangles), "brass"))
     for part in parts:
         part.weights = np.tile(trunk(np.array([[0.0, 1.225, -0.1]])), (len(part.positions), 1))

@@ -6,7 +6,7 @@ from solami.headset.avatar.headform import CENTRE, HEAD, onto
 from solami.headset.avatar.mesh import Part, outside_out, smoothstep, tube
 from solami.headset.avatar.skinning import chain
 
-__all__ = ["hair"]
+__all__ = ["hair", "under_hair"]
 
 POLE = np.array([0.0, 0.968, -0.25])  # the crown, a little behind the top
 COLUMNS, ROWS = 56, 12
@@ -79,6 +79,15 @@ def _over(azimuth_deg: np.ndarray, angle_deg: np.ndarray, lift_m: np.ndarray) ->
 def _hairline(azimuth_deg: np.ndarray) -> np.ndarray:
     folded = np.abs((azimuth_deg + 180) % 360 - 180)
     return np.interp(folded, _HAIRLINE[:, 0], _HAIRLINE[:, 1])
+
+
+def under_hair(p: np.ndarray) -> np.ndarray:
+    """Return which points (V, 3) of the head, its own coordinates, the hair hides from every side."""
+    pole = POLE / np.linalg.norm(POLE)
+    front = np.array([0.0, 0.0, 1.0]) - pole[2] * pole
+    way = (p - CENTRE) / np.linalg.norm(p - CENTRE, axis=1, keepdims=True)
+    azimuth = np.degrees(np.arctan2(way @ np.cross(pole, front), way @ front))
+    return np.degrees(np.arccos(np.clip(way @ pole, -1, 1))) < _hairline(azimuth) - 14
 
 
 def _cap() -> Part:

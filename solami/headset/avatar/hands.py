@@ -98,9 +98,9 @@ def _left_hand() -> Part:
     faces += _finger(points, owner, "thumb", loop, up=np.array([0.25, 1.0, 0.35]))
     positions, triangles = np.array(points), np.concatenate(faces)
     paint = ["skin"] * len(triangles)
-    for start in starts:
-        for strip in JOINT_STRIPS:
-            first = start + strip * 2 * SIDES
+    for begin in starts:
+        for strip_number in JOINT_STRIPS:
+            first = begin + strip_number * 2 * SIDES
             paint[first : first + 2 * SIDES] = ["finger_joint"] * (2 * SIDES)
     return _finish(positions, triangles, owner, paint)
 

@@ -1,12 +1,16 @@
 """The head's parts around the skin: eyes, teeth, tongue, brows, lashes, ears; and the face shapes for all of them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from solami.headset.avatar.automaton import under_dome
 from solami.headset.avatar.facemesh import NECK_Y, FaceMesh, build_face_mesh, eye_loop
 from solami.headset.avatar.faceshapes import moved_by_shapes, skin_points
+from solami.headset.avatar.hair import under_hair
 from solami.headset.avatar.headform import EYE, EYE_RADIUS_M, HEAD, MOUTH_Y, jaw_plate_edge, onto_front, outwards, seam
 from solami.headset.avatar.look import Look
-from solami.headset.avatar.mesh import Part, smooth, smoothstep, tube
+from solami.headset.avatar.mesh import Part, smooth, smoothstep, tube, without
 from solami.headset.avatar.skinning import chain, rigid
 from solami_protocol.skeleton import JOINT_INDEX
 
@@ -15,7 +19,7 @@ __all__ = ["head_parts"]
 
 def head_parts(look: Look) -> list[Part]:
     """Return skin, eyes, teeth, tongue, brows, lashes and ears of the head."""
-    parts = [_skin()]
+    parts = [_skin(under_dome if look.kind == "automaton" else under_hair)]
     for sign in (1.0, -1.0):
         parts += [_eyeball(sign), _lashes(sign), _brow(sign)]
         if look.kind == "person":
@@ -23,7 +27,7 @@ def head_parts(look: Look) -> list[Part]:
     return [*parts, *_teeth(), _tongue()]
 
 
-def _skin() -> Part:
+def _skin(hidden: Callable[[np.ndarray], np.ndarray]) -> Part:
     mesh = build_face_mesh()
     p = mesh.points
     inside = mesh.lip_ring <= -2
@@ -34,16 +38,17 @@ def _skin() -> Part:
     shapes = moved_by_shapes(q)
     loop = mesh.mouth_loop
     firm = (mesh.lip_ring != -1) | (mesh.lid_ring != -1)
-    for name, way in shapes.items():
+    for way in shapes.values():
         # the wall right behind the seam goes where the lip goes
         way[mesh.lip_ring == -2] = way[loop]
-        shapes[name] = smooth(way, mesh.triangles, np.where(firm, 0.0, 0.5), 2)
+    together = smooth(np.concatenate(list(shapes.values()), axis=1), mesh.triangles, np.where(firm, 0.0, 0.5), 2)
+    shapes = {name: together[:, 3 * k : 3 * k + 3] for k, name in enumerate(shapes)}
     swatches = _paint(mesh, inside)
     weights = chain(p + HEAD, ("spine3", "neck", "head"), (0.03, 0.05))
     jaw = smoothstep(0.0, 1.0, q.jaw) * 0.9
     weights *= (1 - jaw)[:, None]
     weights[:, JOINT_INDEX["jaw"]] += jaw
-    return Part(
+    part = Part(
         name="skin",
         positions=p + HEAD,
         triangles=mesh.triangles,
@@ -52,6 +57,7 @@ def _skin() -> Part:
         shade=_shade(p),
         morphs=shapes,
     )
+    return without(part, hidden(p))
 
 
 def _paint(mesh: FaceMesh, inside: np.ndarray) -> list[str]:
@@ -138,13 +144,14 @@ def _eyeball(sign: float) -> Part:
 
 def _glint() -> tuple[np.ndarray, np.ndarray]:
     """Return two little discs on the eye's upper left, as a window would draw them."""
-    points, faces = [], []
+    points: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
     for x, y, r in ((-0.0042, 0.0058, 0.0026), (0.0046, -0.0052, 0.0012)):
         angle = 2 * np.pi * np.arange(10) / 10
         xy = np.array([x, y]) + r * np.stack([np.cos(angle), np.sin(angle)], 1)
         xy = np.concatenate([xy, [[x, y]]])
         z = np.sqrt((EYE_RADIUS_M + 0.0004) ** 2 - (xy**2).sum(1))
-        start = sum(map(len, points))
+        start = sum(len(known) for known in points)
         points.append(np.column_stack([xy, z]))
         ring = np.arange(10) + start
         faces.append(np.stack([ring, np.roll(ring, -1), np.full(10, start + 10)], 1))

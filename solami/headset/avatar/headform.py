@@ -28,6 +28,7 @@ CENTRE = np.array([0.0, 0.060, 0.0])
 EYE = np.array([0.0350, 0.060, 0.0735])
 """Centre of the left eyeball, just beside its joint: a little wider apart than the skeleton has it."""
 EYE_RADIUS_M = 0.0280
+CLOSE_M = 1e-6  # rays stop when their last step was shorter
 LID_M = 0.0016  # the lids lie this far over the eyeball
 MOUTH_Y = -0.0125
 MOUTH_HALF_M = 0.0245
@@ -84,15 +85,21 @@ def onto(directions: np.ndarray) -> np.ndarray:
     """Return the points (V, 3) where rays from CENTRE along unit directions leave the head."""
     reach = np.full(len(directions), 0.30)
     for _ in range(90):
-        reach -= 0.6 * distance(CENTRE + reach[:, None] * directions)
+        step = 0.6 * distance(CENTRE + reach[:, None] * directions)
+        reach -= step
+        if np.abs(step).max(initial=0) < CLOSE_M:
+            break
     return CENTRE + reach[:, None] * directions
 
 
 def onto_front(xy: np.ndarray, lift: float = 0.0) -> np.ndarray:
     """Return the points (V, 3) of the face, `lift` metres over it, that lie behind (x, y) as seen from the front."""
-    z = np.full(len(xy), 0.18)
+    z = np.full(len(xy), 0.13)
     for _ in range(70):
-        z -= 0.7 * (distance(np.column_stack([xy, z])) - lift)
+        step = 0.7 * (distance(np.column_stack([xy, z])) - lift)
+        z -= step
+        if np.abs(step).max(initial=0) < CLOSE_M:
+            break
     return np.column_stack([xy, z])
 
 

@@ -1,6 +1,6 @@
 """Meshes as arrays: rings joined to tubes, smoothing over the surface, normals, and the painted part they end up in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ __all__ = [
     "smoothstep",
     "subdivide",
     "tube",
+    "without",
 ]
 
 
@@ -134,3 +135,18 @@ def subdivide(curve: np.ndarray, at: np.ndarray) -> np.ndarray:
     t = (at - i)[:, None]
     p0, p1, p2, p3 = (knots[i + k] for k in range(4))
     return 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
+
+
+def without(part: Part, hidden: np.ndarray) -> Part:
+    """Return the part without the faces all of whose vertices are `hidden` (V,), and without vertices of no face."""
+    keep = ~hidden[part.triangles].all(1)
+    used, renumbered = np.unique(part.triangles[keep], return_inverse=True)
+    return replace(
+        part,
+        triangles=renumbered.reshape(-1, 3),
+        positions=part.positions[used],
+        weights=part.weights[used],
+        swatches=[s for s, kept in zip(part.swatches, keep, strict=True) if kept],
+        shade=None if part.shade is None else part.shade[used],
+        morphs={name: way[used] for name, way in part.morphs.items()},
+    )
