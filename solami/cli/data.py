@@ -23,26 +23,24 @@ def unpack(
     style: Annotated[str, typer.Option(help="Only clips of this style, e.g. normal.")] = "",
 ) -> None:
     """Write the packed Bandai subset as BVH files, one a clip."""
-    from rich.console import Console
     from rich.progress import track
 
+    from solami.cli.console import console, errors, fail_politely
     from solami_datasets.bandai import open_subset, parse_name
     from solami_protocol.errors import InputError
 
-    console = Console(stderr=True)
-    try:
-        with open_subset(source) as subset:
-            names = [
-                name
-                for name in subset.names
-                if content in ("", parse_name(name).content) and style in ("", parse_name(name).style)
-            ]
-            if not names:
-                raise InputError(f"{source}: no clip of content '{content}' and style '{style}'")
+    with fail_politely(), open_subset(source) as subset:
+        names = [
+            name
+            for name in subset.names
+            if content in ("", parse_name(name).content) and style in ("", parse_name(name).style)
+        ]
+        if not names:
+            raise InputError(f"{source}: no clip of content '{content}' and style '{style}'")
+        try:
             out.mkdir(parents=True, exist_ok=True)
-            for name in track(names, description="unpacking", console=console):
+            for name in track(names, description="unpacking", console=errors):
                 (out / f"{name}.bvh").write_text(subset.bvh(name))
-    except (InputError, OSError) as exc:
-        console.print(f"[red]error:[/] {exc}", highlight=False)
-        raise typer.Exit(1) from exc
-    console.print(f"{len(names)} BVH files in {out}", highlight=False)
+        except OSError as exc:
+            raise InputError(f"{out}: cannot be written: {exc.strerror}") from exc
+        console.print(f"{len(names)} BVH files in {out}")

@@ -82,6 +82,13 @@ def test_a_damaged_pack_is_said_in_one_line(pack: Path, tmp_path: Path, damage: 
     assert "Traceback" not in result.output
 
 
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(pack: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["unpack", str(pack), str(tmp_path / "file")])
+    assert result.exit_code == 1
+    assert "cannot be written" in result.output
+
+
 def test_what_is_no_pack_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "x.tar.xz"
     text.write_text("no archive")

@@ -83,6 +83,7 @@ def test_what_we_write_we_read(tmp_path: Path) -> None:
         ({"poses": np.zeros((4, 165), dtype=np.int32)}, "int32"),
         ({"poses": np.array([[{}] * 165] * 4, dtype=object)}, "pickled objects"),
         ({"fps": np.float64(-3)}, "fps is"),
+        ({"trans": np.full((4, 3), 1e300)}, "trans reaches 1e\\+300"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_fault(tmp_path: Path, arrays: dict[str, object], fault: str) -> None:
@@ -117,6 +118,16 @@ def test_a_header_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path,
         read_motion(path)
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
+
+
+def test_a_header_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    path = _npz_with_header(tmp_path / "text.npz", (4, 165))
+    for text in (b"{'descr': (((", b"{'shape': '\\", b"import os", b"{'descr': '<f8', 'fortran_order': 0, 'shape': 4}"):
+        header = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("poses.npy", header)
+        with pytest.raises(InputError, match=r"text\.npz: array 'poses' has no readable npy header"):
+            read_motion(path)
 
 
 def test_a_bomb_is_refused_by_its_unpacked_size(tmp_path: Path) -> None:

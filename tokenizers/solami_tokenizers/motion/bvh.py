@@ -15,6 +15,7 @@ from solami_tokenizers.motion.rotations import from_euler
 
 __all__ = ["Bvh", "BvhJoint", "BvhLimits", "parse_bvh"]
 
+_LARGEST = 1e7  # 100 km in centimetres; products of larger numbers overflow
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
 
 
@@ -171,8 +172,8 @@ class _Hierarchy:
             value = float(token)
         except ValueError:
             value = np.nan
-        if not np.isfinite(value):
-            raise self._fault(f"'{token}' in joint '{joint}'; expected a number")
+        if not abs(value) <= _LARGEST:  # also NaN
+            raise self._fault(f"'{token}' in joint '{joint}'; expected a number up to {_LARGEST:g}")
         return value
 
     def _vector(self, joint: str) -> np.ndarray:
@@ -207,4 +208,6 @@ def _motion(path: Path, text: str, columns: int, limits: BvhLimits) -> tuple[np.
     if not np.isfinite(values).all():
         frame = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise InputError(f"{path}: not finite in frame {frame} (NaN or infinite)")
+    if values.size and np.abs(values).max() > _LARGEST:
+        raise InputError(f"{path}: the frames reach {np.abs(values).max():g}; expected degrees and places")
     return values, frame_s

@@ -78,5 +78,5 @@ def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dt
         if version == (2, 0):
             return npy.read_array_header_2_0(stream)
         raise ValueError(f"npy version {version}")
-    except ValueError as exc:
+    except Exception as exc:  # numpy parses the header as Python text: ValueError, SyntaxError, TokenError and others
         raise InputError(f"{where} has no readable npy header ({exc})") from exc

@@ -14,7 +14,14 @@ from solami_protocol import quaternions as quat
 from solami_protocol.skeleton import JOINT_INDEX
 from solami_tokenizers.motion.axis_rig import axis_corrections
 from solami_tokenizers.motion.bvh import Bvh
-from solami_tokenizers.motion.rig_bones import SIDES, bone_direction, nearest_axis, our_direction, rest_places
+from solami_tokenizers.motion.rig_bones import (
+    SIDES,
+    bone_direction,
+    nearest_axis,
+    needed_bone,
+    our_direction,
+    rest_places,
+)
 from solami_tokenizers.motion.rotations import between, from_matrix
 
 __all__ = ["corrections", "upright_frame"]
@@ -60,6 +67,9 @@ def _upright_correction(
     bone = bone_direction(bvh, joints, name)
     if part == "ankle" and (bone is None or bone @ quat.rotate(frame, _FORWARD) > 0.5 * np.linalg.norm(bone)):
         return frame  # the zero pose stands on flat soles, whatever the slope from ankle to toes
-    if bone is None:  # a bare wrist stands as its forearm, a bare fingertip as the hand
-        return done[f"{side}_elbow"] if part == "wrist" else done[f"{side}_wrist"]
+    if bone is None and part == "wrist":  # a bare hand stands as its forearm
+        return done[f"{side}_elbow"]
+    if bone is None and part[-1].isdigit():  # a bare finger as the hand
+        return done[f"{side}_wrist"]
+    bone = needed_bone(bvh, joints, name)
     return quat.multiply(between(quat.rotate(frame, our_direction(name)), bone), frame)

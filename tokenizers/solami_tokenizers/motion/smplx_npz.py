@@ -20,6 +20,7 @@ __all__ = ["Up", "read_smplx_npz", "write_smplx_npz"]
 
 Up = Literal["y", "z"]
 _RATE_NAMES = ("fps", "mocap_framerate", "mocap_frame_rate")
+_LARGEST = 1e4  # radians or metres; beyond it the numbers are not a person
 # x -> x, y -> z, z -> -y undone: a quarter turn about -x takes z-up to y-up
 _Z_UP_TO_Y_UP = quat.from_axis_angle((1.0, 0.0, 0.0), -90.0).astype(np.float64)
 
@@ -71,6 +72,8 @@ def _numbers(path: Path, name: str, array: np.ndarray, width: int) -> np.ndarray
     if not np.isfinite(array).all():
         frame = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InputError(f"{path}: {name} is not finite in frame {frame} (NaN or infinite)")
+    if array.size and np.abs(array).max() > _LARGEST:
+        raise InputError(f"{path}: {name} reaches {np.abs(array).max():g}; expected radians and metres")
     return array.astype(np.float64)
 
 
