@@ -8,7 +8,7 @@ from collections import deque
 from aiohttp import WSMsgType, web
 
 from solami.brain import Act, Exchange, Turn
-from solami.perception import Perception
+from solami.perception import Percept, Perception
 from solami.server.engines import Engines
 from solami.server.heard import heard_text
 from solami.server.live_turn import LiveTurn
@@ -40,6 +40,7 @@ OPEN_WAIT_S = 5.0
 PREROLL_S = 1.0  # movement before the first word belongs to the turn (DESIGN 3.1)
 HISTORY = 12
 KEPT_TURNS = 8
+POSE_SILENCE_S = 0.6
 ENGINES: web.AppKey[Engines] = web.AppKey("engines", Engines)
 
 
@@ -110,6 +111,7 @@ class LiveSession:
         self._seen: deque[tuple[float, Act]] = deque(maxlen=16)
         self._turns: dict[int, LiveTurn] = {}
         self._seq = 0
+        self._pose_timer: asyncio.TimerHandle | None = None
 
     def opened(self) -> Opened:
         """The answer to `open`."""
@@ -137,6 +139,8 @@ class LiveSession:
 
     async def close(self) -> None:
         """Stop all work of the session."""
+        if self._pose_timer is not None:
+            self._pose_timer.cancel()
         await asyncio.gather(*(turn.cancel() for turn in self._turns.values()))
         self._turns.clear()
 
@@ -153,6 +157,20 @@ class LiveSession:
         root, rotations = pose_frames(frame)
         times = pose_times_us(frame.pts_us, len(root))
         percepts = self._perception.feed(times, root, rotations, pose_validity(frame))
+        if len(times):
+            self._expect_more_poses(int(times[-1]))
+        await self._tell_percepts(percepts)
+
+    def _expect_more_poses(self, last_us: int) -> None:
+        """When no more poses come, what was going on is over."""
+        if self._pose_timer is not None:
+            self._pose_timer.cancel()
+        at_us = last_us + int(POSE_SILENCE_S * 1e6)
+        self._pose_timer = asyncio.get_running_loop().call_later(
+            POSE_SILENCE_S, lambda: self._engines.spawn(self._tell_percepts(self._perception.wait(at_us)))
+        )
+
+    async def _tell_percepts(self, percepts: list[Percept]) -> None:
         if not percepts:
             return
         acts, tracking = describe(percepts)

@@ -163,6 +163,7 @@ def _perceive(data: bytes) -> PerceptSeen:
     perception = Perception()
     measured = np.full((len(clip.root_m), JOINT_COUNT), 2, np.uint8)
     percepts = perception.feed(pose_times_us(0, len(clip.root_m)), clip.root_m, clip.rotations, measured)
+    percepts += perception.wait(int(clip.frames * 1e6 / FPS) + 1_000_000)
     acts, tracking = describe(percepts)
     return PerceptSeen(turn=1, acts=acts, tracking=tracking)
 
