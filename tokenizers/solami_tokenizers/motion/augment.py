@@ -1,5 +1,7 @@
 """What else a recording shows: its mirror image, another tempo, another body height."""
 
+import re
+
 import numpy as np
 
 from solami_protocol.skeleton import MIRROR
@@ -21,6 +23,7 @@ _SIX_SIGNS = np.array([1, -1, -1, -1, 1, 1], dtype=np.float32)
 _BODY_PARTNERS = MIRROR[1:22] - 1
 _FINGER_PARTNERS = MIRROR[FIRST_FINGER:] - FIRST_FINGER
 _WORDS = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+_SIDE = re.compile(r"(?<![A-Za-z])(left|right|Left|Right)(?![a-z])")
 
 
 def mirror_body(body: np.ndarray) -> np.ndarray:
@@ -52,12 +55,7 @@ def mirror_contacts(contacts: np.ndarray) -> np.ndarray:
 
 def mirror_label(label: str) -> str:
     """Return a label with left and right swapped, word by word: `wave-left-hand` becomes `wave-right-hand`."""
-    words = label.replace("_", "-").split("-")
-    swapped = [_WORDS.get(word, word) for word in words]
-    return "".join(
-        swapped[i] + (label[sum(len(w) + 1 for w in words[: i + 1]) - 1] if i < len(words) - 1 else "")
-        for i in range(len(words))
-    )
+    return _SIDE.sub(lambda found: _WORDS[found[0]], label)
 
 
 def scale_tempo(body: np.ndarray, tempo: np.ndarray) -> np.ndarray:

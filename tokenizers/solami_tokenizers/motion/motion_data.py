@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -118,10 +119,10 @@ class MotionData:
                     body=arrays["body"],
                     contacts=arrays["contacts"],
                     valid=arrays["valid"],
-                    hands=arrays["hands"] if "hands" in arrays else None,
+                    hands=arrays.get("hands"),
                     clips=clips,
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as exc:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as exc:
             raise InputError(f"{path}: not motion data ({exc}); expected a file written by MotionData.save") from exc
 
 
