@@ -129,6 +129,13 @@ export class Playout {
     }
   }
 
+  /** Forgets everything: another session begins, which counts its epochs anew. */
+  reset(): void {
+    this.sound.do({ type: 'reset' });
+    this.epochs.clear();
+    this.dead.clear();
+  }
+
   /** Takes in a media frame; one of a cancelled or unknown epoch is dropped and counted. */
   onMedia(frame: MediaFrame): void {
     const epoch = this.epochs.get(frame.epoch);

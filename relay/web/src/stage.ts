@@ -25,7 +25,7 @@ export type View = 'whole' | 'talk' | 'face';
 
 /** Where the camera looks (height and half height of what must be seen, metres) and from which side, degrees. */
 const VIEWS: Record<View, { y: number; half: number; turn: number; lift: number }> = {
-  whole: { y: 0.78, half: 1.2, turn: 16, lift: 3 },
+  whole: { y: 0.7, half: 1.34, turn: 16, lift: 3 },
   talk: { y: 1.3, half: 0.66, turn: 12, lift: 2 },
   face: { y: 1.6, half: 0.27, turn: 10, lift: 0 },
 };
@@ -39,7 +39,7 @@ export class Stage {
   readonly scene = new Scene();
   readonly camera = new PerspectiveCamera(28, 1, 0.05, 60);
   readonly controls: OrbitControls;
-  private readonly renderer: WebGLRenderer;
+  readonly renderer: WebGLRenderer;
   private contact!: Mesh;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
@@ -144,8 +144,10 @@ export class Stage {
     key.shadow.radius = 5;
     const rim = new DirectionalLight('#cfe2ff', 1.5);
     rim.position.set(2.4, 2.6, -2.6);
-    const fill = new HemisphereLight('#dfe9f2', '#a88a70', 0.75);
-    this.scene.add(key, key.target, rim, fill);
+    const fill = new HemisphereLight('#dfe9f2', '#b59a84', 1.05);
+    const front = new DirectionalLight('#fff6ea', 0.7);
+    front.position.set(1.6, 1.9, 3);
+    this.scene.add(key, key.target, rim, fill, front);
   }
 
   private ground(): void {

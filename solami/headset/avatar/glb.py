@@ -101,12 +101,13 @@ def write_glb(parts: list[Part], look: Look, name: str) -> bytes:
         if children:
             nodes[-1]["children"] = children
     nodes += [{"name": mesh["name"], "mesh": i, "skin": 0} for i, mesh in enumerate(meshes)]
-    nodes.append({"name": name, "children": [0, JOINT_COUNT, JOINT_COUNT + 1]})
+    nodes.append({"name": name, "children": [0]})
     bind = file.accessor(inverse_bind, FLOAT, "MAT4", None)
     document = {
         "asset": {"version": "2.0", "generator": "solami.headset.avatar"},
         "scene": 0,
-        "scenes": [{"nodes": [len(nodes) - 1]}],
+        # skinned meshes stand at the root: their parents' transforms would count for nothing
+        "scenes": [{"nodes": [len(nodes) - 1, JOINT_COUNT, JOINT_COUNT + 1]}],
         "nodes": nodes,
         "meshes": meshes,
         "skins": [{"joints": list(range(JOINT_COUNT)), "skeleton": 0, "inverseBindMatrices": bind}],

@@ -75,7 +75,7 @@ def distance(points: np.ndarray) -> np.ndarray:
     d = _union(d, _ellipsoid(p, (0, -0.012, 0.078), (0.027, 0.023, 0.017)), 0.020)
     d = _union(d, _capsule(p, (0, -0.01, -0.020), (0, -0.20, -0.036), 0.042, 0.050), 0.022)
     d = _minus(d, _ellipsoid(p, (0.036, 0.064, 0.124), (0.026, 0.018, 0.026)), 0.020)
-    d = _union(d, np.linalg.norm(p - EYE, axis=-1) - (EYE_RADIUS_M + LID_M), 0.007)
+    d = _union(d, np.linalg.norm(p - EYE, axis=-1) - (EYE_RADIUS_M + LID_M), 0.013)
     d = _union(d, _capsule(p, (0, 0.070, 0.085), (0, 0.024, 0.100), 0.0055, 0.0075), 0.014)
     d = _union(d, _ellipsoid(p, (0, 0.0205, 0.1035), (0.0088, 0.0080, 0.0092)), 0.010)
     return _union(d, _ellipsoid(p, (0.0095, 0.0180, 0.0965), (0.0056, 0.0052, 0.0070)), 0.007)

@@ -1,0 +1,272 @@
+/** The page's life: choose a character, talk, change settings, start again after an end. */
+
+import type { View as Camera } from '../src/stage.ts';
+import type { Card } from './control.ts';
+import { loadOptions, type Options, saveOptions } from './options.ts';
+import { OwnRig } from './ownrig.ts';
+import type { PackJson } from './pack.ts';
+import { ask, listCharacters, SessionError, type Status } from './session.ts';
+import { type Gesture, StandIn } from './standin.ts';
+import { suggestions, three } from './suggest.ts';
+import { Talk } from './talk.ts';
+import { get, View } from './view.ts';
+import { World } from './world.ts';
+
+const RETRY_MS = 4_000;
+const KEYS: Record<string, Gesture> = { KeyW: 'wave', KeyN: 'nod', KeyX: 'shake', KeyB: 'bow', KeyR: 'raise' };
+
+export class App {
+  readonly options: Options = loadOptions();
+  readonly view = new View();
+  readonly world: World;
+  readonly standIn = new StandIn();
+  talk: Talk | null = null;
+  private cards: Card[] = [];
+  private card: Card | null = null;
+  private toldDisclosure = false;
+  private readonly used = new Set<string>();
+  private round = 0;
+
+  private constructor() {
+    this.world = new World(get<HTMLCanvasElement>('view'), (report) => this.talk?.report(report));
+    this.world.watch(() => {
+      this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
+    });
+    this.wire();
+    this.apply();
+  }
+
+  /** Opens the page: shows the character, waiting. */
+  static async open(): Promise<App> {
+    const app = new App();
+    window.solamiLive = app;
+    await app.findCharacters();
+    return app;
+  }
+
+  private async findCharacters(): Promise<void> {
+    try {
+      this.cards = await listCharacters();
+    } catch (error) {
+      get('gate-text').textContent = plain(error);
+      setTimeout(() => void this.findCharacters(), RETRY_MS);
+      return;
+    }
+    for (const id of ['pick', 'character']) {
+      get(id).replaceChildren(...this.cards.map((card) => new Option(card.name, card.id)));
+    }
+    get('pick-label').hidden = this.cards.length < 2;
+    const wanted = new URLSearchParams(location.search).get('character') ?? this.options.character;
+    await this.show(this.cards.find((c) => c.id === wanted)?.id ?? this.cards[0].id);
+  }
+
+  /** Shows a character: card, body, and what it does by itself. */
+  private async show(id: string): Promise<void> {
+    const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
+    const body = OwnRig.load(id, listed.name).then((rig) => this.world.wear(rig));
+    const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`).then((p) => this.world.live(p));
+    const card = ask<Card>(`/v1/characters/${id}`);
+    try {
+      this.card = await card;
+      this.named(id, this.card);
+      await Promise.all([body, pack]);
+      window.solamiReady = true;
+    } catch (error) {
+      this.view.notice('character', plain(error), true);
+      await Promise.allSettled([body, pack]);
+    }
+  }
+
+  private named(id: string, card: Card): void {
+    document.title = `Talk with ${card.name}`;
+    get('name').textContent = card.name;
+    get('gate-title').textContent = `Talk with ${card.name}`;
+    get('gate-text').textContent = firstSentence(card.description ?? '');
+    for (const picker of ['pick', 'character']) get<HTMLSelectElement>(picker).value = id;
+    get<HTMLButtonElement>('start').disabled = false;
+    this.options.character = id;
+    this.used.clear();
+    this.suggest();
+  }
+
+  private suggest(): void {
+    if (!this.card) return;
+    const texts = three(suggestions(this.card), this.used, this.round++);
+    this.view.suggest(texts, (text) => {
+      this.used.add(text);
+      this.talk?.say(text);
+    });
+  }
+
+  // -- a conversation ---------------------------------------------------------------------------------------------
+
+  async start(): Promise<void> {
+    const button = get<HTMLButtonElement>('start');
+    button.disabled = true;
+    const talk = new Talk(this.world, this.view, this.standIn, {
+      status: (status) => this.onStatus(status),
+      character: (id) => void this.show(id),
+      turnOver: () => this.suggest(),
+      microphone: (on) => get('mic').setAttribute('aria-pressed', String(on)),
+    });
+    talk.volume = this.options.volume;
+    talk.speaking = !this.options.pushToTalk;
+    this.talk = talk;
+    try {
+      await talk.start(this.options.character, this.options.microphone);
+      document.body.dataset.phase = 'live';
+      this.view.notice('session', '');
+    } catch (error) {
+      await talk.stop();
+      this.talk = null;
+      this.view.notice('session', plain(error), true);
+      if (!(error instanceof SessionError)) console.error(error);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  private onStatus(status: Status): void {
+    if (status.kind === 'ready') {
+      this.view.notice('connection', '');
+      this.disclose(this.talk?.session.ready?.ai_disclosure ?? '');
+    }
+    if (status.kind === 'lost') {
+      this.view.notice('connection', 'The connection was lost. Trying to come back; nothing you said is lost.', true);
+    }
+    if (status.kind !== 'ended') return;
+    this.view.notice('connection', '');
+    this.view.notice('session', status.message, true);
+    this.view.state('');
+    document.body.dataset.phase = 'ended';
+    get('start').textContent = 'Start again';
+  }
+
+  private disclose(sentence: string): void {
+    if (this.toldDisclosure || !sentence) return;
+    this.toldDisclosure = true;
+    this.view.notice('disclosure', sentence);
+  }
+
+  // -- what the user presses --------------------------------------------------------------------------------------
+
+  private wire(): void {
+    get('start').onclick = () => void this.start();
+    get('talk').onsubmit = (event) => {
+      event.preventDefault();
+      const box = get<HTMLInputElement>('text');
+      const text = box.value.trim();
+      if (text) this.talk?.say(text);
+      box.value = '';
+    };
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
+      button.onclick = () => this.look(button.dataset.view as Camera);
+    }
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-gesture]')) {
+      button.onclick = () => this.standIn.do(button.dataset.gesture as Gesture);
+    }
+    for (const picker of ['pick', 'character']) {
+      get<HTMLSelectElement>(picker).onchange = (event) => this.choose((event.target as HTMLSelectElement).value);
+    }
+    get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
+    this.wireMicrophone();
+    this.wireOptions();
+    this.wirePointerAndKeys();
+    addEventListener('pagehide', () => void this.talk?.stop());
+  }
+
+  private look(camera: Camera): void {
+    this.world.look(camera);
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
+      button.setAttribute('aria-pressed', String(button.dataset.view === camera));
+    }
+  }
+
+  private choose(id: string): void {
+    if (document.body.dataset.phase === 'live') this.talk?.become(id);
+    else void this.show(id);
+    this.options.character = id;
+    saveOptions(this.options);
+  }
+
+  private wireMicrophone(): void {
+    const mic = get('mic');
+    mic.onclick = () => {
+      if (!this.talk || (this.options.pushToTalk && this.talk.hears)) return;
+      void (this.talk.hears ? this.talk.closeMicrophone() : this.talk.openMicrophone());
+    };
+    const press = (down: boolean) => () => {
+      if (this.talk && this.options.pushToTalk) this.talk.speaking = down;
+    };
+    mic.addEventListener('pointerdown', press(true));
+    for (const name of ['pointerup', 'pointercancel', 'pointerleave']) mic.addEventListener(name, press(false));
+  }
+
+  private wireOptions(): void {
+    const { options } = this;
+    for (const key of ['microphone', 'pushToTalk', 'captions', 'reducedMotion'] as const) {
+      const box = get<HTMLInputElement>(`opt-${key}`);
+      box.checked = options[key];
+      box.onchange = () => {
+        options[key] = box.checked;
+        if (key === 'microphone' && this.talk) {
+          void (box.checked ? this.talk.openMicrophone() : this.talk.closeMicrophone());
+        }
+        this.apply();
+      };
+    }
+    const volume = get<HTMLInputElement>('opt-volume');
+    volume.value = String(options.volume);
+    volume.oninput = () => {
+      options.volume = Number(volume.value);
+      this.apply();
+    };
+  }
+
+  private apply(): void {
+    const { options, world } = this;
+    document.body.dataset.captions = String(options.captions);
+    world.reducedMotion = options.reducedMotion;
+    world.stage.controls.enableDamping = !options.reducedMotion;
+    world.setVolume(options.volume);
+    if (this.talk) this.talk.speaking = !options.pushToTalk;
+    saveOptions(options);
+  }
+
+  private wirePointerAndKeys(): void {
+    get('view').addEventListener('pointermove', (event) => {
+      if (event.buttons || event.pointerType !== 'mouse') return;
+      this.standIn.look((event.clientX / innerWidth - 0.5) * 0.8, (0.5 - event.clientY / innerHeight) * 0.5);
+    });
+    const typing = () => /^(INPUT|SELECT|BUTTON|DIALOG)$/.test(document.activeElement?.tagName ?? '');
+    addEventListener('keydown', (event) => {
+      const gesture = KEYS[event.code];
+      if (gesture && (event.altKey || !typing())) {
+        event.preventDefault();
+        this.standIn.do(gesture);
+      }
+      if (event.code === 'Space' && !typing()) this.hold(true);
+    });
+    addEventListener('keyup', (event) => event.code === 'Space' && this.hold(false));
+  }
+
+  private hold(down: boolean): void {
+    if (this.talk && this.options.pushToTalk) this.talk.speaking = down;
+  }
+}
+
+function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(text.trim())?.[0] ?? text;
+}
+
+function plain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+declare global {
+  interface Window {
+    /** For tests and for the curious. */
+    solamiLive?: App;
+    solamiReady?: boolean;
+  }
+}

@@ -1,0 +1,31 @@
+/** Three things to say: from what the character's card expects. */
+
+import type { Card } from './control.ts';
+
+const ASKS = /^(who|what|where|when|why|how|are|is|do|does|can|could|would|shall|have)\b/i;
+const SHORT = 2; // fewer words are answers, not openings
+const LONG = 9;
+
+/** All that can be suggested, in the card's order, once each. */
+export function suggestions(card: Card): string[] {
+  const said = [...(card.expects ?? []), ...(card.examples ?? []).flatMap((e) => [e.user].flat().slice(0, 1))];
+  const good = said.filter((text) => {
+    const words = text.split(/\s+/).length;
+    return words >= SHORT && words <= LONG && !/^(yes|no|thank)/i.test(text) && !text.includes('[');
+  });
+  return [...new Set(good.map(written))];
+}
+
+function written(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  const spoken = first.replace(/\bi\b/g, 'I').replace(/[.?!]*$/, '');
+  return ASKS.test(spoken) ? `${spoken}?` : spoken;
+}
+
+/** Three of them that were not used yet, other ones each round; starts again when all were. */
+export function three(all: string[], used: ReadonlySet<string>, round: number): string[] {
+  const fresh = all.filter((text) => !used.has(text));
+  const from = fresh.length >= 3 ? fresh : all;
+  const stride = Math.max(1, Math.floor(from.length / 3));
+  return Array.from({ length: Math.min(3, from.length) }, (_, i) => from[(i * stride + round) % from.length]);
+}

@@ -1,0 +1,106 @@
+/** What the page says besides the character: captions, state, notices, suggestions. Touches the DOM only on change. */
+
+import type { Caption } from './playout.ts';
+
+export const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+
+const STATE_WORDS: Record<string, string> = {
+  idle: 'Ready',
+  listening: 'Listening',
+  thinking: 'Thinking',
+  speaking: 'Speaking',
+  held: 'Waiting for you',
+  apology: 'Sorry',
+  connecting: 'Connecting',
+  lost: 'Connection lost, coming back',
+};
+const ACT_WORDS: Record<string, string> = {
+  wave: 'you wave',
+  bow: 'you bow',
+  nod: 'you nod',
+  shake: 'you shake your head',
+  point: 'you point',
+  raise_hand: 'your raised hand',
+  approach: 'you come closer',
+  step_back: 'you step back',
+};
+const NOTICE_MS = 9_000;
+
+export class View {
+  private captionKey = '';
+  private readonly fading = new Map<string, number>();
+
+  /** Shows who is listening, thinking, speaking. */
+  state(name: string): void {
+    const chip = get('state');
+    if (chip.dataset.state === name) return;
+    chip.dataset.state = name;
+    chip.textContent = STATE_WORDS[name] ?? '';
+  }
+
+  /** Shows the words that are being heard. */
+  captions(now: Caption[], name: string): void {
+    const key = now.map((c) => `${c.epoch}:${c.fromMs}`).join();
+    if (key === this.captionKey) return;
+    this.captionKey = key;
+    const line = get('said');
+    line.replaceChildren();
+    if (!now.length) return;
+    line.dataset.name = name;
+    line.textContent = now.map((c) => c.text).join(' ');
+  }
+
+  /** Shows what was understood of the user's words; what is not final yet looks so. */
+  heard(text: string, final: boolean): void {
+    this.note('heard', text ? `“${text}”` : '', final ? 7_000 : 0);
+    get('heard').dataset.final = String(final);
+  }
+
+  /** Shows what was seen of the user. */
+  saw(acts: string[]): void {
+    if (acts.length) this.note('saw', acts.map((a) => ACT_WORDS[a] ?? a.replaceAll('_', ' ')).join(', '), 5_000);
+  }
+
+  private note(id: string, text: string, forMs: number): void {
+    get(id).textContent = text;
+    clearTimeout(this.fading.get(id));
+    if (forMs) this.fading.set(id, setTimeout(() => (get(id).textContent = ''), forMs) as unknown as number);
+  }
+
+  /** Tells the user something, for a while; `key` replaces an older notice of the same matter. */
+  notice(key: string, text: string, lasting = false): void {
+    const list = get('notices');
+    let box = list.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (!text) {
+      box?.remove();
+      return;
+    }
+    if (!box) {
+      box = document.createElement('div');
+      box.className = 'notice';
+      box.dataset.key = key;
+      const words = document.createElement('p');
+      const close = document.createElement('button');
+      close.setAttribute('aria-label', 'Close this notice');
+      close.textContent = '✕';
+      close.onclick = () => this.notice(key, '');
+      box.append(words, close);
+      list.append(box);
+    }
+    box.querySelector('p')!.textContent = text;
+    clearTimeout(this.fading.get(key));
+    if (!lasting) this.fading.set(key, setTimeout(() => this.notice(key, ''), NOTICE_MS) as unknown as number);
+  }
+
+  /** Offers things to say. */
+  suggest(texts: string[], say: (text: string) => void): void {
+    get('suggestions').replaceChildren(
+      ...texts.map((text) => {
+        const button = document.createElement('button');
+        button.textContent = text;
+        button.onclick = () => say(text);
+        return button;
+      }),
+    );
+  }
+}

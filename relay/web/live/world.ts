@@ -1,0 +1,195 @@
+/** What is seen and heard of the character: stage, body, playout, and the voice from its mouth. */
+
+import { Vector3 } from 'three';
+import { Stage, type View as Camera } from '../src/stage.ts';
+import type { Figure } from './figure.ts';
+import { Gaze } from './gaze.ts';
+import { IdleLayer, type PackJson, readPack } from './pack.ts';
+import { Playout, type Report } from './playout.ts';
+import type { Rig } from './rig.ts';
+import { REST_OFFSETS } from './skeleton.ts';
+import { standing } from './standin.ts';
+import type { Voice } from './voice.ts';
+
+const STEP_S = 0.4; // how fast the character takes the place that an epoch names
+const STANDING = standing();
+
+/** One shown frame, for the recorder and for tests. */
+export interface Frame {
+  nowMs: number;
+  epoch: number;
+  source: number;
+  blending: boolean;
+  headMs: number;
+  figure: Figure;
+}
+
+export class World {
+  readonly stage: Stage;
+  readonly playout: Playout;
+  rig: Rig | null = null;
+  voice: Voice | null = null;
+  reducedMotion = false;
+  /** Milliseconds of main-thread work of the last frames, drawing apart. */
+  readonly workMs: number[] = [];
+  readonly drawMs: number[] = [];
+  private idle: IdleLayer | null = null;
+  private readonly gaze = new Gaze();
+  private panner: PannerNode | null = null;
+  private volume: GainNode | null = null;
+  private readonly listeners = new Set<(frame: Frame) => void>();
+  private readonly eye = new Vector3();
+  private readonly point = new Vector3();
+  private readonly ahead = new Vector3();
+  private lastMs = 0;
+  private state = 'idle';
+
+  constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
+    this.stage = new Stage(canvas);
+    const sound = {
+      do: (command: Parameters<Voice['do']>[0]) => this.voice?.do(command),
+      heard: (nowMs: number) => this.voice?.heard(nowMs) ?? { epoch: 0, sample: 0, mode: 'waiting' as const, sinceMs: 0 },
+    };
+    this.playout = new Playout(sound, (nowMs, dtS, out) => this.alone(nowMs, dtS, out), report);
+    this.stage.renderer.setAnimationLoop(() => this.frame(performance.now()));
+    addEventListener('resize', () => this.resize());
+  }
+
+  private resize(): void {
+    this.stage.resize();
+  }
+
+  /** Shows this body from now on. */
+  wear(rig: Rig): void {
+    const place = this.rig?.root;
+    if (place) {
+      rig.root.position.copy(place.position);
+      rig.root.rotation.copy(place.rotation);
+    }
+    this.rig?.dispose();
+    this.rig = rig;
+    this.stage.scene.add(rig.root);
+  }
+
+  /** Gives the character its life between turns. Throws for a broken pack. */
+  live(pack: PackJson): void {
+    this.idle = new IdleLayer(readPack(pack));
+    this.idle.setState(this.state, performance.now());
+  }
+
+  setState(state: string): void {
+    this.state = state;
+    this.idle?.setState(state, performance.now());
+  }
+
+  get clip(): string {
+    return this.idle?.playing ?? '';
+  }
+
+  look(camera: Camera): void {
+    this.stage.look(camera);
+  }
+
+  /** Lets the voice come from the mouth, to be heard where the camera is. */
+  speakWith(voice: Voice, volume: number): void {
+    this.voice = voice;
+    const { context } = voice;
+    this.panner = new PannerNode(context, { panningModel: 'HRTF', refDistance: 1.5, rolloffFactor: 0.7 });
+    this.volume = new GainNode(context, { gain: volume });
+    voice.output.connect(this.panner).connect(this.volume).connect(voice.analyser);
+  }
+
+  setVolume(volume: number): void {
+    if (this.volume) this.volume.gain.value = volume;
+  }
+
+  /** Calls `take` for every shown frame; the figure in it is used again. Returns how to stop. */
+  watch(take: (frame: Frame) => void): () => void {
+    this.listeners.add(take);
+    return () => this.listeners.delete(take);
+  }
+
+  private alone(nowMs: number, dtS: number, out: Figure): void {
+    if (this.idle) this.idle.at(this.reducedMotion ? 0 : nowMs, out);
+    else {
+      out.rot.set(STANDING);
+      out.root.set(REST_OFFSETS[0]);
+      out.face.fill(0);
+    }
+    this.gaze.apply(out, this.rig ? this.user() : null, dtS);
+  }
+
+  /** The user's head in the character's own space. */
+  private user(): number[] {
+    this.stage.camera.getWorldPosition(this.eye);
+    return this.rig!.root.worldToLocal(this.eye).toArray();
+  }
+
+  private frame(nowMs: number): void {
+    const began = performance.now();
+    const dtS = Math.min(0.1, (nowMs - this.lastMs) / 1000);
+    this.lastMs = nowMs;
+    this.playout.advance(nowMs);
+    const { rig, playout } = this;
+    if (rig) {
+      rig.show(playout.figure);
+      rig.update(dtS);
+      this.stand(dtS);
+      this.place();
+    }
+    const { epoch, source, blending, headMs } = playout.shown;
+    for (const take of this.listeners) take({ nowMs, epoch, source, blending, headMs, figure: playout.figure });
+    const drawn = performance.now();
+    this.stage.draw();
+    this.count(this.workMs, drawn - began);
+    this.count(this.drawMs, performance.now() - drawn);
+  }
+
+  private count(kept: number[], ms: number): void {
+    kept.push(ms);
+    if (kept.length > 600) kept.shift();
+  }
+
+  private stand(dtS: number): void {
+    const root = this.rig!.root;
+    const place = this.playout.place();
+    if (place) {
+      const share = 1 - Math.exp(-dtS / STEP_S);
+      root.position.lerp(this.point.set(place.x, place.y, place.z), share);
+      const turn = Math.atan2(Math.sin(place.yaw_rad - root.rotation.y), Math.cos(place.yaw_rad - root.rotation.y));
+      root.rotation.y += turn * share;
+    }
+    const [x, , z] = this.playout.figure.root;
+    this.point.set(x, 0, z);
+    root.localToWorld(this.point);
+    this.stage.under(this.point.x, this.point.z);
+  }
+
+  private place(): void {
+    if (!this.panner || !this.voice) return;
+    const { camera } = this.stage;
+    this.rig!.mouth(this.point);
+    this.panner.positionX.value = this.point.x;
+    this.panner.positionY.value = this.point.y;
+    this.panner.positionZ.value = this.point.z;
+    const { listener } = this.voice.context;
+    camera.getWorldPosition(this.eye);
+    camera.getWorldDirection(this.ahead);
+    this.point.set(0, 1, 0).applyQuaternion(camera.quaternion);
+    if (!listener.positionX) {
+      // Firefox has only the older calls
+      listener.setPosition(...this.eye.toArray());
+      listener.setOrientation(...this.ahead.toArray(), ...this.point.toArray());
+      return;
+    }
+    listener.positionX.value = this.eye.x;
+    listener.positionY.value = this.eye.y;
+    listener.positionZ.value = this.eye.z;
+    listener.forwardX.value = this.ahead.x;
+    listener.forwardY.value = this.ahead.y;
+    listener.forwardZ.value = this.ahead.z;
+    listener.upX.value = this.point.x;
+    listener.upY.value = this.point.y;
+    listener.upZ.value = this.point.z;
+  }
+}
