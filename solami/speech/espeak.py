@@ -1,197 +1,182 @@
-"""espeak-ng by ctypes: sound with the time of every phone and word, phrase by phrase.
+"""The embedded synthesiser: phrases by espeak-ng, with phones and words on the time of the sound itself.
 
-The library (from `espeakng-loader`) has one global state, so one lock guards it; a phrase takes a few milliseconds.
-Source: espeak-ng's speak_lib.h; output mode 2 is synchronous, option bits 1 and 2 ask for phoneme events in IPA.
+espeak marks a stop at its burst; its closure, which is what lips show, lies before. The marks are therefore moved to
+where the sound says that the phone begins.
 """
 
-import ctypes
-import re
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import soxr
 
-from solami.speech.interfaces import Spoken, Voice, Word
+from solami.speech.espeak_library import EspeakLibrary, PhoneMark, WordMark
+from solami.speech.interfaces import SPEECH_RATE_HZ, Spoken, Voice, Word
 from solami.speech.ipa import phones_of
-from solami_protocol.errors import InputError, MissingExtra
-from solami_protocol.phones import Phone
+from solami.speech.loudness import frame_levels_db, levelled
+from solami.speech.phrases import pause_after_ms, speakable, split_phrases
+from solami_protocol.phones import VOWELS, Phone
 
 __all__ = ["EspeakSynthesiser"]
 
-OUT_RATE_HZ = 24_000
-LEVEL_DBFS = -20.0
-PEAK = 0.89
-BASE_RATE_WPM = 165
-BASE_PITCH = 50
-PITCH_PER_SEMITONE = 4.2  # espeak's pitch 0 to 99 spans about two octaves
-GAP_MS = 90.0  # kept of the pause after a phrase
-END_MS = 60.0
-FIRST_WORDS = 6
-CHARS_UTF8 = 1
-WORD, PHONEME = 1, 7
-SYNCHRONOUS, PHONEME_IPA = 2, 3
-RANDOM_SEED = 1  # set before each phrase: the same text gives the same samples
-
-
-class _Id(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
-
-
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_ms", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user", ctypes.c_void_p),
-        ("id", _Id),
-    ]
-
-
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    kind: int
-    start: int  # 1-based character in the text
-    length: int
-    sample: int
-    ipa: str
-
-
-class _Library:
-    """The one espeak of this process."""
-
-    _one: "_Library | None" = None
-    _guard = threading.Lock()
-
-    def __init__(self) -> None:
-        try:
-            import espeakng_loader
-        except ImportError:
-            raise MissingExtra("espeakng-loader is not installed: pip install 'solami[server]'; no voice without it") from None
-        self._lib = ctypes.CDLL(espeakng_loader.get_library_path())
-        path = espeakng_loader.get_data_path().encode()
-        self.rate_hz = self._lib.espeak_Initialize(SYNCHRONOUS, 0, path, PHONEME_IPA)
-        if self.rate_hz <= 0:
-            raise MissingExtra(f"espeak-ng did not start (data at {path.decode()}); reinstall espeakng-loader")
-        self._lock = threading.Lock()
-        self._pcm: list[np.ndarray] = []
-        self._marks: list[_Mark] = []
-        self._callback = _CALLBACK(self._take)  # kept: the library holds only its address
-        self._lib.espeak_SetSynthCallback(self._callback)
-        self._voice: Voice | None = None
-
-    @classmethod
-    def get(cls) -> "_Library":
-        with cls._guard:
-            cls._one = cls._one or cls()
-            return cls._one
-
-    def _take(self, wav: object, count: int, events: object) -> int:
-        if wav and count > 0:
-            self._pcm.append(np.ctypeslib.as_array(wav, (count,)).copy())  # type: ignore[arg-type]
-        i = 0
-        while (event := events[i]).type != 0:  # type: ignore[index]
-            if event.type in (WORD, PHONEME):
-                ipa = bytes(event.id.string).decode(errors="replace") if event.type == PHONEME else ""
-                self._marks.append(_Mark(event.type, event.text_position, event.length, event.sample, ipa))
-            i += 1
-        return 0
-
-    def render(self, text: str, voice: Voice) -> tuple[np.ndarray, list[_Mark]]:
-        with self._lock:
-            self._use(voice)
-            self._pcm, self._marks = [], []
-            self._lib.espeak_ng_SetRandSeed(ctypes.c_long(RANDOM_SEED))
-            data = text.encode()
-            self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, CHARS_UTF8, None, None)
-            pcm = np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
-            return pcm, self._marks
-
-    def _use(self, voice: Voice) -> None:
-        if voice == self._voice:
-            return
-        name = voice.speaker or "en-us"
-        if self._lib.espeak_SetVoiceByName(name.encode()) != 0:
-            self._voice = None
-            raise InputError(f"espeak-ng has no voice {name!r}; try en-us, en-gb, en-us+m3, en-us+f3 or en-us+Robosoft")
-        pitch = round(min(99.0, max(0.0, BASE_PITCH + voice.pitch * PITCH_PER_SEMITONE)))
-        self._lib.espeak_SetParameter(1, round(BASE_RATE_WPM * voice.rate), 0)
-        self._lib.espeak_SetParameter(3, pitch, 0)
-        self._voice = voice
+_STOPS = frozenset("p b t d k g ch jh".split())
+_CLOSURE_LIMIT_S = 0.065  # longest closure that is looked for before a burst
+_CLOSURE_S = 0.035  # taken where an echo of the voice fills the closure of a voiceless stop
+_VOICELESS = frozenset("p t k ch".split())
+_FIRST_CLOSURE_S = 0.03  # kept before the burst that begins a phrase; the sound starts that much later
+_QUIET_DB = 22.0  # a closure is this far below the phrase's voiced level
+_BURST_S = (
+    0.015  # what a lip stop has of its release; the breath behind it belongs to the vowel, for lips are open then
+)
+_SHORTEST_S = 0.015
+_FRAME_S = 0.0025
+_FADE_S = 0.002
 
 
 class EspeakSynthesiser:
-    """The embedded voice."""
+    """The embedded voice; one for all sessions. Raises MissingExtra when espeak-ng is not installed."""
 
     def __init__(self) -> None:
-        self._lib = _Library.get()
+        self._library = EspeakLibrary.shared()
 
     def speak(self, text: str, voice: Voice) -> Iterator[Spoken]:
-        """Yield phrase by phrase; see `Synthesiser`."""
-        phrases = split_phrases(text)
-        for number, phrase in enumerate(phrases):
-            pcm, marks = self._lib.render(phrase, voice)
-            spoken = _piece(phrase, pcm, marks, self._lib.rate_hz, END_MS if number == len(phrases) - 1 else GAP_MS)
+        """Yield `text` clause by clause, each followed by the pause of its punctuation; see `Synthesiser`.
+
+        A phrase that is said again has the same length, phones and words (not with espeak's own variants: they
+        flutter). A text without a letter or digit
+        yields nothing. Raises SettingsError for an unknown voice.
+        """
+        for phrase in split_phrases(text):
+            spoken = self._phrase(phrase, voice)
             if spoken is not None:
                 yield spoken
 
+    def _phrase(self, phrase: str, voice: Voice) -> Spoken | None:
+        pcm, marks = self._library.render(speakable(phrase), voice)
+        rate_hz = self._library.rate_hz
+        sounds = [m for m in marks if isinstance(m, PhoneMark)]
+        spoken = [m for m in sounds if m.ipa]
+        if not spoken:
+            return None
+        # the first empty mark behind the last sound is where the voice ends
+        over = next((m.sample for m in sounds if m.sample > spoken[-1].sample), len(pcm))
+        starts, ends = _bounds(pcm, spoken, over, rate_hz)
+        zero = starts[0]
+        quiet = round(pause_after_ms(phrase) / voice.rate * rate_hz / 1000)
+        sound = np.concatenate([_faded(pcm[zero:over], rate_hz), np.zeros(quiet, np.int16)])
+        out = levelled(soxr.resample(sound.astype(np.float32) / 32768, rate_hz, SPEECH_RATE_HZ))
+        to_ms = 1000.0 / rate_hz
+        total_ms = 1000.0 * len(out) / SPEECH_RATE_HZ
+        phones = _phones(spoken, [(s - zero) * to_ms for s in starts], [(e - zero) * to_ms for e in ends], total_ms)
+        moved = {m.sample: s for m, s in zip(spoken, starts, strict=True)}
+        words = [(m.at, (moved.get(m.sample, m.sample) - zero) * to_ms) for m in marks if isinstance(m, WordMark)]
+        return Spoken(phrase, out, phones, _words(phrase, words, (over - zero) * to_ms))
 
-def split_phrases(text: str) -> list[str]:
-    """Return the clauses of a text, each ending in its punctuation; clauses of one word join the next."""
-    parts = [p.strip() for p in re.findall(r"[^,.;:!?]+[,.;:!?…]*[\"')]*", text) if re.search(r"\w", p)]
-    out: list[str] = []
-    for part in parts:
-        if out and len(out[-1].split()) < 2 and out[-1].endswith(","):
-            out[-1] = f"{out[-1]} {part}"
-        else:
-            out.append(part)
-    return out
+
+def _bounds(pcm: np.ndarray, marks: Sequence[PhoneMark], over: int, rate_hz: int) -> tuple[list[int], list[int]]:
+    """Return (starts, ends) of the marked phones in samples; a start may lie before its mark, ends meet starts."""
+    frame = round(_FRAME_S * rate_hz)
+    levels = frame_levels_db(pcm, frame)
+    quiet = levels < _voiced_level_db(levels) - _QUIET_DB
+    shortest = round(_SHORTEST_S * rate_hz)
+    firsts = [phones_of(mark.ipa)[0] for mark in marks]
+    starts: list[int] = []
+    for i, (mark, phone) in enumerate(zip(marks, firsts, strict=True)):
+        start = mark.sample
+        if phone in _STOPS:
+            reach_s = _CLOSURE_LIMIT_S if i else _FIRST_CLOSURE_S
+            earliest = max(starts[-1] + shortest if i else 0, start - round(reach_s * rate_hz))
+            at = start // frame
+            while at > 0 and (at - 1) * frame >= earliest and quiet[at - 1]:
+                at -= 1
+            if at == start // frame and i and phone in _VOICELESS and firsts[i - 1] in VOWELS:
+                at = (start - round(_CLOSURE_S * rate_hz)) // frame
+            start = min(start, max(earliest, at * frame))
+        starts.append(max(start, starts[-1] if i else 0))
+    _spread(starts, over, shortest)
+    _release_lips(starts, marks, over, rate_hz)
+    return starts, [*starts[1:], over]
 
 
-def _piece(text: str, pcm: np.ndarray, marks: list[_Mark], rate_hz: int, tail_ms: float) -> Spoken | None:
-    sounds = [m for m in marks if m.kind == PHONEME]
-    spoken = [m for m in sounds if m.ipa]
-    if not spoken:
-        return None
-    start = spoken[0].sample
-    after = [m.sample for m in sounds if m.sample > spoken[-1].sample] or [len(pcm)]
-    end = min(len(pcm), after[0] + round(tail_ms * rate_hz / 1000))
-    to_ms = 1000 / rate_hz
-    bounds = [m.sample for m in spoken] + [min(after[0], end)]
-    phones: list[Phone] = []
-    for mark, until in zip(spoken, bounds[1:], strict=True):
+def _release_lips(starts: list[int], marks: Sequence[PhoneMark], over: int, rate_hz: int) -> None:
+    """End /p/ and /b/ shortly behind their burst, in place, where a vowel follows and a closure came before."""
+    shortest, burst = round(_SHORTEST_S * rate_hz), round(_BURST_S * rate_hz)
+    for i in range(len(starts) - 1):
+        closed = marks[i].sample - starts[i] >= shortest
+        released = marks[i].sample + burst
+        if phones_of(marks[i].ipa) in (("p",), ("b",)) and phones_of(marks[i + 1].ipa)[0] in VOWELS and closed:
+            starts[i + 1] = max(starts[i] + shortest, min(starts[i + 1], released))
+
+
+def _spread(starts: list[int], over: int, shortest: int) -> None:
+    """Push starts apart in place, so that no phone is shorter than `shortest` where there is room."""
+    for i in range(1, len(starts)):
+        starts[i] = max(starts[i], starts[i - 1] + shortest)
+    limit = over - shortest
+    for i in range(len(starts) - 1, -1, -1):
+        starts[i] = max(0, min(starts[i], limit))
+        limit = starts[i] - shortest
+
+
+def _voiced_level_db(levels: np.ndarray) -> float:
+    loud = levels[levels > -45.0]
+    return float(np.median(loud)) if len(loud) else -45.0
+
+
+def _phones(
+    marks: Sequence[PhoneMark], starts_ms: Sequence[float], ends_ms: Sequence[float], total_ms: float
+) -> tuple[Phone, ...]:
+    out: list[Phone] = []
+    for mark, start_ms, end_ms in zip(marks, starts_ms, ends_ms, strict=True):
         names = phones_of(mark.ipa)
-        each = max(0.0, (until - mark.sample) * to_ms) / max(1, len(names))
-        phones += [Phone(p, (mark.sample - start) * to_ms + i * each, each) for i, p in enumerate(names)]
-    quiet_ms = (end - bounds[-1]) * to_ms
-    if quiet_ms > 0:
-        phones.append(Phone("sil", (bounds[-1] - start) * to_ms, quiet_ms))
-    words = [m for m in marks if m.kind == WORD]
-    starts = [max(0.0, (m.sample - start) * to_ms) for m in words] + [(bounds[-1] - start) * to_ms]
-    named = tuple(
-        Word(text[m.start - 1 : m.start - 1 + m.length], t, max(0.0, until - t))
-        for m, t, until in zip(words, starts, starts[1:], strict=False)
-    )
-    return Spoken(text, _levelled(pcm[start:end], rate_hz), tuple(phones), named)
+        # of a vowel and the r or schwa that colours it the vowel is the longer
+        shares = [1.0] if len(names) == 1 else [0.6, *[0.4 / (len(names) - 1)] * (len(names) - 1)]
+        at_ms = start_ms
+        for name, share in zip(names, shares, strict=True):
+            out.append(Phone(name, at_ms, share * (end_ms - start_ms)))
+            at_ms += share * (end_ms - start_ms)
+    end_ms = ends_ms[-1]
+    if total_ms - end_ms > 1.0:
+        out.append(Phone("sil", end_ms, total_ms - end_ms))
+    else:
+        last = out[-1]
+        out[-1] = last._replace(d_ms=total_ms - last.t_ms)
+    return tuple(out)
 
 
-def _levelled(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Return the sound at 24 kHz, voiced parts at -20 dBFS, peaks limited."""
-    sound = soxr.resample(pcm.astype(np.float32) / 32768, rate_hz, OUT_RATE_HZ)
-    frame = OUT_RATE_HZ // 100
-    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
-    power = np.mean(frames**2, axis=1)
-    loud = power[power > 10 ** (-45 / 10)]
-    if len(loud):
-        sound = sound * (10 ** (LEVEL_DBFS / 20) / np.sqrt(loud.mean()))
-    over = np.abs(sound) > 0.6
-    if over.any():  # soft knee: stays below PEAK
-        sound = np.where(over, np.sign(sound) * (0.6 + (PEAK - 0.6) * np.tanh((np.abs(sound) - 0.6) / (PEAK - 0.6))), sound)
-    return np.round(sound * 32767).astype(np.int16)
+def _words(phrase: str, marks: Sequence[tuple[int, float]], end_ms: float) -> tuple[Word, ...]:
+    """Return the phrase's words as they are written, from marks of (character, time).
+
+    A number that is said in several words is one of them. Words that espeak says as one ("of the") share its time by
+    their lengths.
+    """
+    groups: list[tuple[float, list[str]]] = []  # each starts at a mark
+    at = 0
+    for token in phrase.split():
+        start = phrase.index(token, at)
+        at = start + len(token)
+        if not any(c.isalnum() for c in token):
+            continue
+        word = token.strip("\"'.,;:!?…()[]“”‘’—–*")
+        inside = [t_ms for place, t_ms in marks if start <= place < at]
+        if inside or not groups:
+            groups.append((max(0.0, min(inside, default=0.0)), [word]))
+        else:
+            groups[-1][1].append(word)
+    out: list[Word] = []
+    bounds = [t_ms for t_ms, _ in groups] + [end_ms]
+    for (t_ms, words), until_ms in zip(groups, bounds[1:], strict=True):
+        per_letter_ms = max(0.0, until_ms - t_ms) / sum(map(len, words))
+        for word in words:
+            out.append(Word(word, t_ms, per_letter_ms * len(word)))
+            t_ms += per_letter_ms * len(word)
+    return tuple(out)
+
+
+def _faded(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Return a copy whose first and last 2 ms rise and fall: a cut inside a wave is a click."""
+    out = pcm.astype(np.float32)
+    count = min(len(out), round(_FADE_S * rate_hz))
+    ramp = np.linspace(0, 1, count, dtype=np.float32)
+    out[:count] *= ramp
+    out[len(out) - count :] *= ramp[::-1]
+    return out.astype(np.int16)

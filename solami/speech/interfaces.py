@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+
 from solami_protocol.phones import Phone
 
 __all__ = ["LISTEN_RATE_HZ", "SPEECH_RATE_HZ", "Recogniser", "Spoken", "Synthesiser", "Transcript", "Voice", "Word"]
@@ -33,7 +34,7 @@ class Word:
 class Transcript:
     """What was heard in a turn so far.
 
-    complete:   0 to 1, is this a finished sentence (`completeness.finished_sentence`)
+    complete:   0 to 1, is this a finished sentence (`completeness.completeness`)
     confidence: 0 to 1, how sure the engine is of the words; 0 when nothing was heard
     """
 
@@ -48,17 +49,17 @@ class Voice:
     """How a character speaks, as its card says (`voice` of DESIGN 3.15).
 
     engine:    name of the synthesiser, "" for the one that the server is configured with
-    speaker:   the engine's own name of a speaker ("" for its default); for espeak a preset of `espeak.PRESETS`
+    speaker:   the engine's own name of a speaker ("" for its default); for espeak one of `espeak_voices.PRESETS`
                or an espeak voice with its variant, such as "en-us+f3"
     rate:      tempo, 1.0 is the speaker's own, 0.5 to 2
-    pitch:     height of the voice, 1.0 is the speaker's own, 0.5 to 2
+    pitch:     semitones above the speaker's own, -12 to 12
     reference: recording of the voice for engines that copy one
     """
 
     engine: str = ""
     speaker: str = ""
     rate: float = 1.0
-    pitch: float = 1.0
+    pitch: float = 0.0
     reference: str = ""
 
 
@@ -66,7 +67,7 @@ class Voice:
 class Spoken:
     """One phrase, ready to play.
 
-    text:   the part of the given text that is said here; the pieces joined give the whole text back
+    text:   the part of the given text that is said here; the pieces joined by spaces give the text back
     pcm:    (N,) int16 mono at 24 kHz
     phones: gapless from 0 to the end of `pcm`, pauses as `sil`
     words:  the words of `text` in its order and spelling

@@ -1,6 +1,5 @@
 """IPA as espeak-ng writes it, in the phone set of the project."""
 
-
 __all__ = ["STRESS", "phones_of"]
 
 STRESS = "ˈˌ"
@@ -36,5 +35,3 @@ def phones_of(ipa: str) -> tuple[str, ...]:
         else:
             raise KeyError(f"{text[at]!r} of {ipa!r}")
     return tuple(out)
-
-

@@ -32,7 +32,9 @@ class SphinxPool:
         try:
             import pocketsphinx
         except ImportError:
-            raise MissingExtra("pocketsphinx is not installed: pip install 'solami[server]'; text works without it") from None
+            raise MissingExtra(
+                "pocketsphinx is not installed: pip install 'solami[server]'; text works without it"
+            ) from None
         self._decoder = pocketsphinx.Decoder
         self._free: list[Any] = []
         self._cmn = ""
