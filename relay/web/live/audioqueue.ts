@@ -187,9 +187,12 @@ export class AudioQueue {
     }
     if (this.tail === 0 && played < out.length) this.last = 0;
     const current = this.order[0];
-    if (!current || this.mode !== 'playing') return;
-    if (current.complete && current.head >= current.length) this.leave('finished');
-    else if (played < out.length) this.stall();
+    if (current && this.mode === 'playing') {
+      if (current.complete && current.head >= current.length) this.leave('finished');
+      else if (played < out.length) this.stall();
+    }
+    // what is told to us before the next quantum counts from its first sample on
+    this.frame = frame + out.length;
   }
 
   private play(out: Float32Array): number {
