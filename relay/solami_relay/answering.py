@@ -305,7 +305,11 @@ class Answering:
     def _done(self, a: Answer, now_ms: float, *, interrupted: bool = False) -> None:
         if a.held and a.epoch is not None:
             self._out.append(ReleaseEpoch(a.epoch))  # it ended while the hold was on its way
-        self._out += (ReportHeard(a.turn, a.head_ms, True, interrupted or a.failure is not None), self._verdict(a))
+        if a.failure is None:
+            self._out.append(ReportHeard(a.turn, a.head_ms, True, interrupted))
+        else:
+            self._out.append(CancelTurn(a.turn))  # a failed reply never enters the history
+        self._out.append(self._verdict(a))
         if a.failure is not None:
             self.apology_until_ms = now_ms + self._settings.apology_ms
         self.answer = None

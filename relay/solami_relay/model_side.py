@@ -166,13 +166,15 @@ class ModelSide:
         if log is not None and reply is not None and (said := heard_words(reply.captions, message.audio_ms)):
             user = log.heard[:4000]
             self._history.append(Exchange(user=user, character=said[:8000], interrupted=message.interrupted))
+            if not log.known:  # it came back while this reply was played, and has not heard of it
+                self.link.reopen()
         self._drop_reply(message.turn)
 
     def replay(self, turn: int) -> None:
         """Give the turn to a model server that does not know it."""
         self._drop_reply(turn)
         if (log := self.turns.get(turn)) is not None:
-            log.stale, log.ready_told = 0, False
+            log.stale, log.ready_told, log.known = 0, False, self.link.up
             for content in log.again():
                 self.link.send(content)
 
@@ -191,6 +193,8 @@ class ModelSide:
                 return [ModelBack()]
             case LinkDown(why=why):
                 self._health.degraded(PART, f"the character cannot think until it is back: {why}")
+                for log in self.turns.values():
+                    log.known = False
                 return [ModelLost(why)]
             case LinkMessage(content=MediaFrame() as frame):
                 return self._media(frame, now_ms)

@@ -71,6 +71,7 @@ class Reply:
         self.face_ended = False
         """All face frames that belong to the sound are there."""
         self.ended = False
+        self._cut_short = False
         self._pcm = np.zeros(RATE_HZ, np.int16)
         self.samples = 0
         self._arrivals: list[tuple[int, float]] = []
@@ -91,13 +92,18 @@ class Reply:
     @property
     def frames(self) -> int:
         """Frames that the reply lasts, as far as it is known: its sound, or its body where that is longer."""
-        return max(-(-self.samples // SAMPLES_PER_FRAME), self.pose_count if self.ended else 0)
+        sound = -(-self.samples // SAMPLES_PER_FRAME)
+        return max(sound, self.pose_count) if self.ended and not self._cut_short else sound
 
     @property
     def ready(self) -> bool:
         """Whether the first chunk could be sent (its face may still come)."""
         first = FIRST_FRAMES * SAMPLES_PER_FRAME
         return (self.ended and self.frames > 0) or (self.samples >= first and self.pose_count >= FIRST_FRAMES)
+
+    def cut_short(self) -> None:
+        """Nothing more will come: the reply ends with the sound that is there."""
+        self.ended = self._cut_short = True
 
     def add_audio(self, frame: MediaFrame, now_ms: float) -> None:
         """Take in sound; a hole before it is silence."""

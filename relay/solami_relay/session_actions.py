@@ -210,7 +210,7 @@ class SessionActions:
                     player.paused = False
             case TruncateEpoch():
                 if player is not None:
-                    player.reply.ended = True
+                    player.reply.cut_short()
             case _:
                 return False
         return True

@@ -25,6 +25,8 @@ class TurnLog:
     confirmed: bool = False
     stale: int = 0
     ready_told: bool = False
+    known: bool = True
+    """Whether the model server's present connection knows the turn."""
 
     def add_sound(self, frame: bytes) -> None:
         """Remember a frame; a turn that is longer than it may be is not remembered further."""

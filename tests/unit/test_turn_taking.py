@@ -440,6 +440,7 @@ def test_lost_model_in_mid_reply_ends_the_epoch_and_fails_with_what_was_heard() 
     bench.send(EpochDrained(epoch, 900))
     bench.send(Played(epoch, "finished", 900))
     assert bench.only(FailTurn)[1].heard_ms == 900
+    assert not [a for _, a in bench.find(ReportHeard) if a.final], "a failed reply never enters the history"
     assert bench.states()[-1] == "apology"
 
 
