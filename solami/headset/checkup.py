@@ -90,9 +90,9 @@ def _clock() -> Finding:
 
 
 def _player() -> Finding:
-    from solami.headset.page import template_path
+    from importlib.resources import files
 
-    if template_path().exists():
+    if (files("solami.headset") / "templates" / "turn.html").is_file():
         return Finding("page of a turn", "ok", "built")
     return Finding("page of a turn", "fault", "not built", "make web")
 

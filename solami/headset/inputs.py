@@ -55,18 +55,19 @@ def read_input(audio: Path | None, motion: Path | None) -> TurnInput:
         root, rotations = authored_wave()
         note = f"no recording was given: {DEFAULT_WORDS!r} is synthesised, the wave is authored"
         return TurnInput("built-in", synthesise(DEFAULT_WORDS), root, rotations, (note,))
-    pcm, root, rotations = np.zeros(0, np.int16), None, None
+    pcm = np.zeros(0, np.int16)
+    movement: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     notes: tuple[str, ...] = ()
     if audio is not None:
         recording = read_recording(audio)
         pcm, notes = recording.pcm, recording.notes
     if motion is not None:
         clip = resample(read_motion(motion), FPS)
-        root, rotations, notes = clip.root_m, clip.rotations, (*notes, *clip.notes)
+        movement, notes = (clip.root_m, clip.rotations), (*notes, *clip.notes)
     if audio is not None and last_voiced_sample(pcm) == 0:
         raise InputError(f"{audio}: nothing in it is louder than -45 dBFS; is it the right file?")
     name = " + ".join(p.name for p in (audio, motion) if p is not None)
-    return TurnInput(name, pcm, root, rotations, notes)
+    return TurnInput(name, pcm, *movement, notes)
 
 
 def synthesise(words: str, voice: Voice | None = None) -> np.ndarray:

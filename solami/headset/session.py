@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -123,7 +124,7 @@ class HeadsetSession:
     def turn_over(self, after: int) -> bool:
         """True when a turn with a higher number than `after` was answered and heard, or failed."""
         over = [*self.messages(TurnDone), *self.messages(TurnFailed)]
-        return any(a.message.turn > after for a in over) and self.playout.current is None  # type: ignore[union-attr]
+        return any((a.message.turn or 0) > after for a in over) and self.playout.current is None  # type: ignore[union-attr]
 
     def degraded(self) -> list[str]:
         """Parts that were reported as degraded, each with why."""
@@ -136,8 +137,9 @@ class HeadsetSession:
         for arrival in self.epochs("greeting"):
             start = arrival.message
             assert isinstance(start, EpochStart)
-            await self.until(lambda s=start: self.ended(s.epoch), 30.0, "the end of the greeting")
-            await self.until(lambda s=start: self.turn_over((s.turn or 1) - 1), 5.0, "the end of the greeting's turn")
+            before = (start.turn or 1) - 1
+            await self.until(functools.partial(self.ended, start.epoch), 30.0, "the end of the greeting")
+            await self.until(functools.partial(self.turn_over, before), 5.0, "the end of the greeting's turn")
 
 
 @contextlib.asynccontextmanager

@@ -22,6 +22,7 @@ READY_S = 60.0
 STOP_S = 5.0
 TAIL_LINES = 30
 PR_SET_PDEATHSIG = 1
+WEB_ROOT = Path(__file__).resolve().parents[2] / "relay/web/dist"  # the built page of a checkout
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ async def running_stack(options: StackOptions | None = None) -> AsyncIterator[St
             f"model_server_url={stack.parts['server'].url}",
             f"worker.face_url={stack.parts['face'].url}",
         ]
+        if (WEB_ROOT / "index.html").is_file():
+            upstreams.append(f"web_root={WEB_ROOT}")
         args = [*upstreams, *options.args.get("relay", ())]
         stack.parts["relay"] = await _start("relay", "solami_relay", options, args, env)
         await _await_ready(stack.parts["relay"])

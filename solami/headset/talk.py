@@ -13,12 +13,14 @@ import numpy as np
 import soxr
 
 from solami.headset.inputs import TurnInput
-from solami.headset.page import PageCaption, PageEvent, TurnPage, write_turn_page
+from solami.headset.page import PageCaption, PageEvent, TurnPage, UserTrack, write_turn_page
 from solami.headset.report import TurnSpan, epoch_phones, shown_lips, turn_report
 from solami.headset.session import HeadsetSession
 from solami.speech import Synthesiser, Voice
 from solami.speech.recordings import write_wav
+from solami_protocol import quaternions as q
 from solami_protocol.control import Cancel, Caption, EpochStart, Hold, Percept, Release, State, TextInput, Transcript
+from solami_protocol.skeleton import JOINT_COUNT
 
 __all__ = ["TurnResult", "machine", "one_turn", "write_artefacts"]
 
@@ -26,6 +28,7 @@ ANSWER_S = 20.0
 AFTER_S = 0.4  # the mouth comes to rest
 PAGE_FPS = 30
 DOWN_HZ = 24_000
+USER_AHEAD_M = 1.5  # DESIGN 3.13: the character stands 1.5 m before the user, facing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def write_artefacts(out: Path, session: HeadsetSession, result: TurnResult, name
     (out / "turn.json").write_text(json.dumps(result.numbers, indent=2) + "\n")
     write_wav(out / "turn.wav", np.stack([said, heard], axis=1), DOWN_HZ)
     shown = session.playout.shown[::2]  # 60 to 30 a second
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "root_m": np.stack([s.root_m for s in shown]).astype(np.float32),
         "rotations": np.stack([s.rotations for s in shown]).astype(np.float32),
         "face": np.stack([s.face for s in shown]).astype(np.float32),
@@ -108,7 +111,7 @@ def write_artefacts(out: Path, session: HeadsetSession, result: TurnResult, name
         "epoch": np.array([s.epoch for s in shown], np.int32),
         "audio_ms": np.array([s.head_ms for s in shown], np.float32),
     }
-    np.savez_compressed(out / "turn.npz", fps=np.float32(PAGE_FPS), **arrays)
+    np.savez_compressed(out / "turn.npz", allow_pickle=False, fps=np.float32(PAGE_FPS), **arrays)
     page = TurnPage(
         character=name,
         audio=heard,
@@ -118,6 +121,7 @@ def write_artefacts(out: Path, session: HeadsetSession, result: TurnResult, name
         face=arrays["face"],
         avatar_glb=glb,
         user_audio=said,
+        user=_user_figure(session, len(shown)),
         captions=tuple(_captions(session)),
         events=tuple(_events(session, result.span)),
         numbers=_table(result.numbers),
@@ -134,6 +138,22 @@ def _user_track(session: HeadsetSession, samples: int) -> np.ndarray:
     part = up[: max(0, samples - start)]
     out[start : start + len(part)] = np.clip(part, -32768, 32767).astype(np.int16)
     return out
+
+
+def _user_figure(session: HeadsetSession, frames: int) -> UserTrack | None:
+    """Return the user's body in the character's space, facing it; NaN where no pose was sent. None without any."""
+    if not session.user.moved:
+        return None
+    root = np.full((frames, 3), np.nan, np.float32)
+    rotations = np.tile(q.IDENTITY, (frames, JOINT_COUNT, 1))
+    about = q.from_axis_angle((0, 1, 0), 180.0)
+    for move in session.user.moved:
+        first = max(0, round(session.user.sample_ms(move.at) * PAGE_FPS / 1000))
+        count = max(0, min(len(move.root_m), frames - first))
+        root[first : first + count] = q.rotate(about, move.root_m[:count]) + np.array([0, 0, USER_AHEAD_M])
+        rotations[first : first + count] = move.rotations[:count]
+        rotations[first : first + count, 0] = q.multiply(about, move.rotations[:count, 0])
+    return UserTrack(root=root, rotations=rotations)
 
 
 def _captions(session: HeadsetSession) -> list[PageCaption]:
@@ -185,4 +205,5 @@ def _table(numbers: dict[str, object]) -> dict[str, float | int | str]:
         value = numbers.get(key)
         if isinstance(value, int | float):
             rows[key] = value
-    return rows | {"degraded": ", ".join(map(str, numbers.get("degraded", []) or ["nothing"]))}  # type: ignore[arg-type]
+    degraded = numbers.get("degraded")
+    return rows | {"degraded": ", ".join(degraded) if isinstance(degraded, list) and degraded else "nothing"}

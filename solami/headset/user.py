@@ -48,6 +48,7 @@ class User:
         self._sent = 0
         self._began_ms = 0.0
         self.said: list[np.ndarray] = []
+        self.moved: list[Movement] = []
 
     @property
     def now_sample(self) -> int:
@@ -67,7 +68,9 @@ class User:
     def move(self, root_m: np.ndarray, rotations: np.ndarray, delay_s: float = 0.0) -> int:
         """Move; returns the first sample's place on the microphone's timeline. After the end no pose is sent."""
         at = self._sent + int(delay_s * RATE_HZ)
-        self._moves.append((Movement(at, root_m, rotations), 0))
+        movement = Movement(at, root_m, rotations)
+        self.moved.append(movement)
+        self._moves.append((movement, 0))
         return at
 
     @property
