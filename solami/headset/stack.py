@@ -33,6 +33,8 @@ class StackOptions:
     configs: dict[str, Path] = field(default_factory=dict)
     args: dict[str, Sequence[str]] = field(default_factory=dict)
     log_dir: Path | None = None
+    token: str = ""
+    """What the services show each other; SOLAMI_SERVICE_TOKEN or a random one when empty."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Stack:
     """The running parts by name."""
 
     parts: dict[str, Part] = field(default_factory=dict)
+    token: str = ""
 
     @property
     def relay_url(self) -> str:
@@ -152,10 +155,11 @@ async def _await_ready(part: Part) -> None:
 async def running_stack(options: StackOptions | None = None) -> AsyncIterator[Stack]:
     """Start model server and face service side by side, then the relay; stop all of them at the end."""
     options = options or StackOptions()
-    env = {**os.environ, "SOLAMI_SERVICE_TOKEN": os.environ.get("SOLAMI_SERVICE_TOKEN") or secrets.token_urlsafe(24)}
+    token = options.token or os.environ.get("SOLAMI_SERVICE_TOKEN") or secrets.token_urlsafe(24)
+    env = {**os.environ, "SOLAMI_SERVICE_TOKEN": token}
     env.setdefault("OMP_NUM_THREADS", "1")
     env.setdefault("OPENBLAS_NUM_THREADS", "1")
-    stack = Stack()
+    stack = Stack(token=token)
     try:
         for name, module in (("server", "solami.server"), ("face", "solami.server.face")):
             stack.parts[name] = await _start(name, module, options, options.args.get(name, ()), env)
