@@ -63,19 +63,21 @@ async def run_relay(
         tokens = Tokens(settings.token.key, settings.token.ttl_s)
         gateway = Gateway(bus, settings, tokens, metrics)
         app = _application(bus, gateway, tokens, http, settings, metrics, service_token)
-        await _run_parts(settings, stop, announce, app, gateway, _parts(settings, bus, gateway, redis))
+        parts = _parts(settings, bus, gateway, redis, metrics)
+        await _run_parts(settings, stop, announce, app, gateway, parts)
 
 
 def _parts(
-    settings: RelaySettings, bus: Bus, gateway: Gateway, redis: EmbeddedRedis | None
+    settings: RelaySettings, bus: Bus, gateway: Gateway, redis: EmbeddedRedis | None, metrics: RelayMetrics
 ) -> dict[str, Coroutine[Any, Any, None]]:
     parts: dict[str, Coroutine[Any, Any, None]] = {}
     if "gateway" in settings.roles:
         parts["gateway"] = gateway.run()
     if "worker" in settings.roles:
         from solami_relay.worker import Worker  # a gateway alone needs none of its libraries
+        from solami_relay.worker_metrics import WorkerMetrics
 
-        parts["worker"] = Worker(bus, settings).run()
+        parts["worker"] = Worker(bus, settings, WorkerMetrics(metrics.registry)).run()
     if redis is not None:
         parts["redis"] = _keep_alive(redis)
     return parts

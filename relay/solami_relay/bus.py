@@ -264,17 +264,21 @@ class Bus:
         return Lease(sid, worker, found[0])
 
     async def renew(self, leases: Iterable[Lease]) -> set[str]:
-        """Prolong the leases by 6 s from now (Redis' clock); return the sids of those that are lost."""
-        lost: set[str] = set()
-        for lease in list(leases):
-            until_ms = await self._script(
-                "renew", (self._key(lease.sid, "meta"), self._key(lease.sid, "lease")), [lease.holder, LEASE_MS]
-            )
-            if until_ms:
-                await self._run("ZADD", self._sessions, "XX", until_ms, lease.sid)
-            else:
-                lost.add(lease.sid)
-        return lost
+        """Prolong the leases by 6 s from now (Redis' clock); return the sids of those that are lost.
+
+        Two round trips, however many leases there are.
+        """
+        held = list(leases)
+        if not held:
+            return set()
+        calls = [
+            ((self._key(each.sid, "meta"), self._key(each.sid, "lease")), (each.holder, LEASE_MS)) for each in held
+        ]  # fmt: skip
+        ends_ms = await self._script_many("renew", calls)
+        scores = [x for each, end_ms in zip(held, ends_ms, strict=True) if end_ms for x in (end_ms, each.sid)]
+        if scores:
+            await self._run("ZADD", self._sessions, "XX", *scores)
+        return {each.sid for each, end_ms in zip(held, ends_ms, strict=True) if not end_ms}
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back and offer the session to other workers. Nothing happens when it was lost."""
@@ -372,6 +376,19 @@ class Bus:
                 if not again:
                     raise
                 await self._load_scripts()  # the store was restarted
+        raise AssertionError("unreachable")
+
+    async def _script_many(self, name: str, calls: Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]) -> list[Any]:
+        for again in (True, False):
+            try:
+                async with self._guard(), self._redis.pipeline(transaction=False) as pipe:
+                    for keys, args in calls:
+                        pipe.execute_command("EVALSHA", self._sha[name], len(keys), *keys, *args)
+                    return list(await pipe.execute())
+            except NoScriptError:
+                if not again:
+                    raise
+                await self._load_scripts()
         raise AssertionError("unreachable")
 
     async def _load_scripts(self) -> None:

@@ -1,6 +1,7 @@
 """The relay as a process: how it starts, refuses to start, and goes down."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+
+from solami_relay.app import main
 
 
 @contextmanager
@@ -66,36 +69,60 @@ def test_killed_it_takes_its_redis_along():
         assert not redis.is_running() or redis.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_port_in_use_is_one_line_and_exit_2():
+@pytest.fixture
+def run_main(monkeypatch, capsys):
+    """`main` in this process: what it prints and returns when it cannot start."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    for name in [name for name in os.environ if name.startswith("SOLAMI_")]:
+        monkeypatch.delenv(name)
+
+    def run(*args: str) -> tuple[int, str, list[str]]:
+        status = main(["roles=[gateway]", "port=0", *args])
+        out, err = capsys.readouterr()
+        return status, out, err.splitlines()
+
+    yield run
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+def test_a_port_in_use_is_one_line_and_exit_2(run_main):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with process(f"port={port}") as child:
-            out, err = child.communicate(timeout=10)
-    assert child.returncode == 2
-    assert out == ""
-    (line,) = err.splitlines()
-    assert f"port {port}" in line
-    assert "in use" in line
+        status, out, lines = run_main(f"port={port}")
+    assert (status, out, len(lines)) == (2, "", 1)
+    assert f"port {port}" in lines[0]
+    assert "in use" in lines[0]
+    assert not psutil.Process().children()  # its Redis went too
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("prot=1",), "did you mean 'port'"),
-        (("host=0.0.0.0",), "SOLAMI_SERVICE_TOKEN"),
-        (("redis_url=unix:///nowhere/redis.sock",), "Redis does not answer"),
-        (("redis_url=nonsense",), "redis_url"),
-        (("token.key=short",), "token.key"),
+        (["prot=1"], "did you mean 'port'"),
+        (["host=0.0.0.0"], "SOLAMI_SERVICE_TOKEN"),
+        (["redis_url=unix:///nowhere/redis.sock"], "Redis does not answer"),
+        (["redis_url=nonsense"], "redis_url"),
+        (["token.key=short"], "token.key"),
+        (["host=192.0.2.1", "redis_url=unix:///nowhere"], "SOLAMI_SERVICE_TOKEN"),
     ],
 )
-def test_what_cannot_start_says_why_in_a_line(args, words):
-    with process(*args) as child:
-        out, err = child.communicate(timeout=10)
-    assert child.returncode == 2
-    assert (out, len(err.splitlines())) == ("", 1)
-    assert words in err
+def test_what_cannot_start_says_why_in_a_line(run_main, args, words):
+    status, out, lines = run_main(*args)
+    assert (status, out, len(lines)) == (2, "", 1)
+    assert words in lines[0]
+
+
+def test_a_config_that_is_not_there_is_said(capsys):
+    assert main(["nowhere.yaml"]) == 2
+    assert "nowhere.yaml" in capsys.readouterr().err
+
+
+def test_help_names_the_arguments(capsys):
+    assert main(["--help"]) == 0
+    assert "CONFIG.yaml" in capsys.readouterr().out
 
 
 def test_the_session_of_an_outsider_needs_no_secret_in_the_logs(tmp_path):

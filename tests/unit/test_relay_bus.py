@@ -202,6 +202,18 @@ async def test_a_lost_lease_offers_the_session_again(bus, monkeypatch):
     assert await bus.renew([lease]) == {"s1"}
 
 
+async def test_many_leases_are_renewed_at_once_and_the_lost_ones_named(bus):
+    leases = [await leased(bus, f"s{n}") for n in range(50)]
+    await bus._redis.execute_command("SCRIPT FLUSH")  # a restarted store has none
+    for n in (3, 30):
+        await bus.release(leases[n])
+    await bus.acquire("s30", "w2")
+    await bus.delete_session("s44")
+    assert await bus.renew(leases) == {"s3", "s30", "s44"}
+    assert await bus.renew([]) == set()
+    assert await bus.unleased() == ["s3"]
+
+
 async def test_workers_hear_of_new_and_released_sessions(bus):
     news = bus.news("workers")
     async with asyncio.timeout(1):
