@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -101,7 +102,7 @@ class MotionData:
 
     def save(self, path: Path) -> None:
         """Write the data as `.npz` (arrays, and the clips as JSON)."""
-        arrays = {"body": self.body, "contacts": self.contacts, "valid": self.valid}
+        arrays: dict[str, Any] = {"body": self.body, "contacts": self.contacts, "valid": self.valid}
         if self.hands is not None:
             arrays["hands"] = self.hands
         index = json.dumps([_fields(clip) for clip in self.clips])

@@ -1,0 +1,127 @@
+"""Encoder and decoder of the motion tokenizers: causal convolutions over time, four frames a token.
+
+Two stages of stride 2, each with residual blocks dilated 9, 3, 1, no normalisation layers: the shape of T2M-GPT's
+network (Zhang et al. 2023), turned causal. One convolution at the token rate may see one token ahead, in the encoder or
+in the decoder; it is the only place that looks forward. Tensors are (B, channels, T).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from solami_tokenizers.motion.streaming import Carry
+
+__all__ = ["STRIDE", "CausalDecoder", "CausalEncoder", "LookAhead", "NetworkShape"]
+
+STRIDE = 4  # frames a token
+LookAhead = Literal["none", "encoder", "decoder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkShape:
+    """Sizes of one encoder and its decoder."""
+
+    inputs: int
+    outputs: int
+    latent: int = 64
+    width: int = 256
+    dilations: tuple[int, ...] = (9, 3, 1)
+    look_ahead: LookAhead = "decoder"
+
+
+class CausalConv(nn.Module):
+    """A convolution that sees the present and the past. Stride 2 takes two inputs to one output."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, dilation: int = 1, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, outputs, kernel, stride, dilation=dilation)
+        self.reach = (kernel - 1) * dilation + 1 - stride
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return (B, outputs, T / stride)."""
+        return self.conv(carry.extend(x, self.reach))
+
+
+class AheadConv(nn.Module):
+    """A convolution over the token before, the token and the token after.
+
+    On a stream its output is one token late: the k-th input brings the output of token k - 1. On a whole recording the
+    last token stands for the one after it.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, outputs, 3)
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return (B, outputs, T)."""
+        if carry.state is not None:
+            out = self.conv(carry.extend(x, 2))
+            return out[:, :, 1:] if carry.drop_first else out
+        return self.conv(torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2))
+
+
+class ResidualBlock(nn.Module):
+    """x plus a dilated convolution and a mixing of channels."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.wide = CausalConv(width, width, 3, dilation=dilation)
+        self.mix = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return (B, width, T)."""
+        return x + self.mix(F.silu(self.wide(F.silu(x), carry)))
+
+
+class CausalEncoder(nn.Module):
+    """Features (B, inputs, 4 T) to latents (B, latent, T)."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        width = shape.width
+        self.delayed = shape.look_ahead == "encoder"
+        self.enter = CausalConv(shape.inputs, width, 3)
+        self.down = nn.ModuleList(CausalConv(width, width, 4, stride=2) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(width, dilation) for dilation in shape.dilations) for _ in range(2)
+        )
+        self.leave = AheadConv(width, shape.latent) if self.delayed else CausalConv(width, shape.latent, 3)
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return latents (B, latent, T) of features (B, inputs, 4 T)."""
+        x = F.silu(self.enter(x, carry))
+        for down, blocks in zip(self.down, self.blocks, strict=True):
+            x = down(x, carry)
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, carry)
+        return self.leave(x, carry)
+
+
+class CausalDecoder(nn.Module):
+    """Latents (B, latent, T) to features (B, outputs, 4 T)."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        width = shape.width
+        self.delayed = shape.look_ahead == "decoder"
+        self.enter = AheadConv(shape.latent, width) if self.delayed else CausalConv(shape.latent, width, 3)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(width, dilation) for dilation in shape.dilations) for _ in range(2)
+        )
+        self.up = nn.ModuleList(CausalConv(width, width, 3) for _ in range(2))
+        self.smooth = CausalConv(width, width, 3)
+        self.leave = CausalConv(width, shape.outputs, 3)
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return features (B, outputs, 4 T) of latents (B, latent, T)."""
+        x = F.silu(self.enter(x, carry))
+        carry.behind = True
+        for up, blocks in zip(self.up, self.blocks, strict=True):
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, carry)
+            x = up(x.repeat_interleave(2, dim=2), carry)
+        return self.leave(F.silu(self.smooth(x, carry)), carry)

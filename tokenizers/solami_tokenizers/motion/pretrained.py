@@ -1,0 +1,134 @@
+"""Tokenizers in folders: `config.json`, `model.safetensors` and a model card.
+
+The folder holds everything that decoding needs: settings, weights, statistics, and the skeleton that the features
+belong to. Nothing is guessed: another kind of file, a missing or an extra tensor is an error that names it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from solami_protocol.errors import InputError
+from solami_protocol.skeleton import JOINTS, REST_OFFSETS
+from solami_tokenizers import weights
+from solami_tokenizers.motion.normalise import Normaliser
+from solami_tokenizers.motion.tokenizer import MotionTokenizer
+from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
+
+__all__ = ["load", "save", "shipped_names"]
+
+FORMAT = "solami-motion-tokenizer"
+VERSION = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+# running sums of the codebook: training resumes from its own checkpoints, decoding needs none of them
+_TRAINING_ONLY = ("embed_avg", "cluster_size", "initted")
+_FULL_PRECISION = ("mean", "deviation")
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the tokenizers that ship."""
+    folder = Path(weights.__file__).parent
+    return sorted(p.parent.name for p in folder.glob(f"*/{CONFIG}") if _is_ours(p))
+
+
+def _is_ours(config: Path) -> bool:
+    return f'"{FORMAT}"' in config.read_text()
+
+
+def save(tokenizer: MotionTokenizer, folder: Path, card: str = "", dtype: torch.dtype = torch.float32) -> None:
+    """Write a tokenizer into a folder, made if missing; dtype: of the weights (statistics stay float32)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: (value if name in _FULL_PRECISION else value.to(dtype)).contiguous().cpu()
+        for name, value in tokenizer.state_dict().items()
+        if name.rsplit(".", 1)[-1] not in _TRAINING_ONLY
+    }
+    config = {
+        "format": FORMAT,
+        "version": VERSION,
+        "settings": tokenizer.settings.model_dump(mode="json"),
+        "skeleton": {"joints": JOINTS, "rest_offsets_m": np.round(REST_OFFSETS.astype(float), 6).tolist()},
+    }
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+    if card:
+        (folder / CARD).write_text(card)
+
+
+def load(name: Path | str) -> MotionTokenizer:
+    """Return the tokenizer of a shipped name or a folder, in float32.
+
+    Raises InputError that names the file and the fault.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = Path(weights.__file__).parent / str(name)
+    if not folder.is_dir():
+        known = ", ".join(shipped_names()) or "none"
+        raise InputError(f"'{name}' is neither a folder nor a tokenizer that ships (there are: {known})")
+    settings = _settings(folder / CONFIG)
+    tensors = _tensors(folder / WEIGHTS)
+    return build(settings, tensors, str(folder / WEIGHTS))
+
+
+def build(settings: TokenizerSettings, tensors: dict[str, Tensor], where: str) -> MotionTokenizer:
+    """Return a tokenizer with these tensors; raises InputError when they are not the ones that the settings need."""
+    width = settings.feature_width
+    tokenizer = MotionTokenizer(settings, Normaliser(np.zeros(width, np.float32), np.ones(width, np.float32)))
+    own = tokenizer.state_dict()
+    wanted = {key for key in own if key.rsplit(".", 1)[-1] not in _TRAINING_ONLY}
+    for key in sorted(wanted | set(tensors)):
+        if key not in tensors:
+            raise InputError(f"{where}: tensor '{key}' is missing; is it the file of another tokenizer?")
+        if key not in wanted:
+            raise InputError(f"{where}: tensor '{key}' is not part of this tokenizer; config and weights do not match")
+        if tensors[key].shape != own[key].shape:
+            raise InputError(
+                f"{where}: tensor '{key}' has shape {tuple(tensors[key].shape)}; expected {tuple(own[key].shape)}"
+            )
+    state = {key: value.to(own[key].dtype) for key, value in tensors.items()}
+    for key, value in own.items():
+        if key.endswith(".embed_avg"):
+            state[key] = state[key.removesuffix("_avg")].clone()
+        elif key.endswith(".initted"):
+            state[key] = torch.ones_like(value)
+        elif key not in state:
+            state[key] = value
+    tokenizer.load_state_dict(state)
+    return tokenizer.eval()
+
+
+def _settings(path: Path) -> TokenizerSettings:
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path}: cannot be read ({exc})") from exc
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise InputError(f"{path}: format is {_get(config, 'format')!r}; expected '{FORMAT}'")
+    if config.get("version") != VERSION:
+        raise InputError(f"{path}: version {config.get('version')!r}; this program reads {VERSION}")
+    skeleton = config.get("skeleton", {})
+    if list(skeleton.get("joints", [])) != list(JOINTS):
+        raise InputError(f"{path}: skeleton.joints are not the {len(JOINTS)} of the wire format")
+    try:
+        return TokenizerSettings.model_validate(config.get("settings"))
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise InputError(f"{path}: settings.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _get(config: object, key: str) -> object:
+    return config.get(key) if isinstance(config, dict) else type(config).__name__
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as exc:
+        raise InputError(f"{path}: not a whole safetensors file ({exc})") from exc

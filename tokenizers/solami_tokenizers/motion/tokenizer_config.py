@@ -1,0 +1,52 @@
+"""What a tokenizer is made of: its features, network and codes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from solami_protocol.settings import Settings
+from solami_tokenizers.motion.features import BODY_WIDTH, HAND_WIDTH
+from solami_tokenizers.motion.networks import LookAhead, NetworkShape
+from solami_tokenizers.motion.quantisers import QuantiserSettings
+
+__all__ = ["FEATURE_WIDTHS", "FeatureKind", "TokenizerSettings"]
+
+FeatureKind = Literal["body", "hand", "solami_body"]
+FEATURE_WIDTHS: dict[str, int] = {"body": BODY_WIDTH, "hand": HAND_WIDTH, "solami_body": 135}
+CONTACTS = 4
+
+
+class TokenizerSettings(Settings):
+    """One tokenizer. `features`: ours (`body`, `hand`), or SOLAMI's with absolute heading (`solami_body`)."""
+
+    features: FeatureKind = "body"
+    network: Literal["causal", "symmetric"] = "causal"
+    width: int = Field(256, ge=8, le=2048)
+    latent: int = Field(64, ge=2, le=1024)
+    dilations: tuple[int, ...] = (9, 3, 1)
+    look_ahead: LookAhead = "decoder"
+    contacts: bool = True
+    """Give four foot contacts back beside body features."""
+    quantiser: QuantiserSettings = QuantiserSettings()
+
+    @property
+    def feature_width(self) -> int:
+        """Return how many features a frame has."""
+        return FEATURE_WIDTHS[self.features]
+
+    @property
+    def has_contacts(self) -> bool:
+        """Return whether the decoder gives contacts."""
+        return self.contacts and self.features == "body"
+
+    @property
+    def shape(self) -> NetworkShape:
+        """Return the sizes of the network."""
+        return NetworkShape(
+            inputs=self.feature_width,
+            outputs=self.feature_width + (CONTACTS if self.has_contacts else 0),
+            latent=self.latent,
+            width=self.width,
+            dilations=self.dilations,
+            look_ahead=self.look_ahead if self.network == "causal" else "none",
+        )
