@@ -6,22 +6,13 @@ Guarantees: down entries of a session are numbered 1, 2, 3, ... without a hole; 
 nothing; nothing is written for a session that was deleted. Reads may be cancelled at any time: they change nothing.
 """
 
-import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, cast
 
-import redis.asyncio as redis_asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-
 from solami_protocol.clock import wall_us
-from solami_protocol.errors import SettingsError
 from solami_relay.entries import (
     BusDown,
     DownEntry,
@@ -35,6 +26,7 @@ from solami_relay.entries import (
     SessionMeta,
     TurnRecord,
 )
+from solami_relay.store import Store
 
 __all__ = [
     "Bus",
@@ -58,51 +50,28 @@ DOWN_KEEP_MS = 30_000
 DOWN_EXPIRE_MS = 150_000  # nobody appended for that long: what is left is of no use to a resuming client
 DOWN_MAX_ENTRIES = 8_192  # four minutes of the densest media; guards the memory when an epoch never ends
 READ_COUNT = 256
-COMMAND_TIMEOUT_S = 5.0
-POOL = 4_096  # connections: each socket has at most one command on its way; their number bounds this
 OPEN_STATES_END = frozenset({"done", "failed"})
 
 _KIND_TO_WIRE = {"json": b"j", "media": b"m", "note": b"n"}
 _WIRE_TO_KIND = {wire: kind for kind, wire in _KIND_TO_WIRE.items()}
 _META_TYPES = {f.name: f.type for f in fields(SessionMeta)}
-_SCRIPTS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "scripts").glob("*.lua"))}
-
-
-def _raw(reply: Any, **_options: Any) -> Any:
-    return reply
 
 
 class Bus:
     """The bus of one tenant. Make it by `await Bus.connect(url)`; every method raises BusDown when Redis is away."""
 
-    def __init__(self, client: "redis_asyncio.Redis", reader: "redis_asyncio.Redis", tenant: str) -> None:
-        self._redis = client
-        self._reader = reader
+    def __init__(self, store: Store, tenant: str) -> None:
+        self._store = store
         self._prefix = f"solami:{tenant}"
-        self._sha: dict[str, str] = {}
         self.incarnation = ""
         """run_id of the Redis server: it changes when the store was restarted or failed over."""
 
     @classmethod
     async def connect(cls, url: str, tenant: str = "default") -> "Bus":
         """Return a bus on `url` (`redis://host:port/0`, `unix:///path/redis.sock`). Raises SettingsError, BusDown."""
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError(f"redis_url: {url!r}, expected redis://host:port/0 or unix:///path/redis.sock")
-        # No retries: an append that timed out may have been done, and done twice it would be two entries.
-        once = Retry(NoBackoff(), 0)
-        # Deadlines are ours, by asyncio.timeout: the library's run through asyncio.wait_for, which in Python 3.11 can
-        # swallow a cancellation, and a loop that reads on after it was cancelled would never end.
-        options: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "retry": once, "max_connections": POOL}
-        client = redis_asyncio.from_url(url, **options)
-        # blocked reads have connections of their own, so that no command waits behind one
-        reader = redis_asyncio.from_url(url, **options)
-        for each in (client, reader):
-            for name in ("XREAD", "XRANGE"):
-                each.set_response_callback(name, cast("Any", _raw))
-        bus = cls(client, reader, tenant)
+        bus = cls(await Store.connect(url), tenant)
         try:
             await bus.refresh_incarnation()
-            await bus._load_scripts()
         except BusDown:
             await bus.close()
             raise
@@ -110,12 +79,11 @@ class Bus:
 
     async def close(self) -> None:
         """Close every connection. What is in the store stays."""
-        await self._redis.aclose()
-        await self._reader.aclose()
+        await self._store.close()
 
     async def refresh_incarnation(self) -> bool:
         """Return True when the store is another incarnation than at the last look."""
-        info = await self._run("INFO", "server")
+        info = await self._store.run("INFO", "server")
         before, self.incarnation = self.incarnation, str(info["run_id"])
         return before not in ("", self.incarnation)
 
@@ -138,7 +106,7 @@ class Bus:
             "recording": int(recording), "created_us": wall_us(), "ttl_s": ttl_s, "socket": 0, "seq": 0, "epoch": 0,
         }  # fmt: skip
         key = self._key(sid, "meta")
-        async with self._guard(), self._redis.pipeline(transaction=True) as pipe:
+        async with self._store.transaction() as pipe:
             pipe.hset(key, mapping=cast("Any", meta))
             pipe.pexpire(key, int(ttl_s * 1000))
             await pipe.execute()
@@ -146,17 +114,17 @@ class Bus:
 
     async def session(self, sid: str) -> SessionMeta | None:
         """Return the session's meta, None when there is no such session."""
-        raw = await self._run("HGETALL", self._key(sid, "meta"))
+        raw = await self._store.run("HGETALL", self._key(sid, "meta"))
         return _meta(raw) if b"sid" in raw else None
 
     async def session_count(self) -> int:
         """Return how many sessions there are, at most a lease's time behind for those that expired."""
-        return int(await self._run("ZCARD", self._sessions))
+        return int(await self._store.run("ZCARD", self._sessions))
 
     async def touch(self, sid: str, ttl_s: float) -> None:
         """Let the session live for another `ttl_s`."""
         ttl_ms = int(ttl_s * 1000)
-        async with self._guard(), self._redis.pipeline(transaction=False) as pipe:
+        async with self._store.transaction() as pipe:
             pipe.pexpire(self._key(sid, "meta"), ttl_ms)
             pipe.pexpire(self._key(sid, "turns"), ttl_ms)
             await pipe.execute()
@@ -164,8 +132,8 @@ class Bus:
     async def delete_session(self, sid: str) -> None:
         """Remove every key of the session. Its worker is fenced from then on, its sockets are told."""
         names = ("meta", "up", "down", "lease", "turns")
-        await self._run("DEL", *(self._key(sid, name) for name in names))
-        await self._run("ZREM", self._sessions, sid)
+        await self._store.run("DEL", *(self._key(sid, name) for name in names))
+        await self._store.run("ZREM", self._sessions, sid)
         await self._publish("gateways", {"sid": sid, "ended": True})
 
     async def claim_socket(self, sid: str, *, resumes: bool) -> int:
@@ -174,7 +142,7 @@ class Bus:
         A socket that does not resume belongs to a new client, which numbers its messages from 1 again.
         Raises NoSession.
         """
-        number = await self._script("claim_socket", (self._key(sid, "meta"),), [int(resumes)])
+        number = await self._store.script("claim_socket", (self._key(sid, "meta"),), [int(resumes)])
         if number == -1:
             raise NoSession(f"there is no session {sid}")
         await self._publish("gateways", {"sid": sid, "socket": number})
@@ -193,7 +161,7 @@ class Bus:
         args: list[Any] = [socket, "" if up_seq is None else up_seq, wall_us(), UP_KEEP_MS]
         for kind, data in entries:
             args += (_KIND_TO_WIRE[kind], data)
-        done = await self._script("append_up", (self._key(sid, "meta"), self._key(sid, "up")), args)
+        done = await self._store.script("append_up", (self._key(sid, "meta"), self._key(sid, "up")), args)
         if done == -1:
             raise NoSession(f"session {sid} has ended")
         if done == -2:
@@ -209,7 +177,7 @@ class Bus:
 
     async def up_range(self, sid: str, start_id: str, end_id: str = "+") -> list[Entry]:
         """Return the up entries from start_id to end_id, both included: to run an open turn again."""
-        rows = await self._run("XRANGE", self._key(sid, "up"), start_id, end_id)
+        rows = await self._store.run("XRANGE", self._key(sid, "up"), start_id, end_id)
         return [_up_entry(i, f) for i, f in rows]
 
     # -- down: worker to gateway --------------------------------------------------------------------------------------
@@ -240,7 +208,7 @@ class Bus:
 
     async def down_range(self, sid: str, after_seq: int) -> list[DownEntry] | None:
         """Return all entries after `after_seq`, None when some of them are no longer (or not yet) in the store."""
-        async with self._guard(), self._redis.pipeline(transaction=True) as pipe:
+        async with self._store.transaction() as pipe:
             pipe.execute_command("XRANGE", self._key(sid, "down"), f"{after_seq + 1}-0", "+")
             pipe.hget(self._key(sid, "meta"), "seq")
             rows, seq = await pipe.execute()
@@ -255,12 +223,14 @@ class Bus:
 
     async def acquire(self, sid: str, worker: str) -> Lease | None:
         """Return the session's lease for 6 s, None when it is taken or the session is gone."""
-        found = await self._script("acquire", (self._key(sid, "meta"), self._key(sid, "lease")), [worker, LEASE_MS])
+        found = await self._store.script(
+            "acquire", (self._key(sid, "meta"), self._key(sid, "lease")), [worker, LEASE_MS]
+        )
         if found == -1:
-            await self._run("ZREM", self._sessions, sid)
+            await self._store.run("ZREM", self._sessions, sid)
         if not isinstance(found, list):
             return None
-        await self._run("ZADD", self._sessions, "XX", found[1], sid)
+        await self._store.run("ZADD", self._sessions, "XX", found[1], sid)
         return Lease(sid, worker, found[0])
 
     async def renew(self, leases: Iterable[Lease]) -> set[str]:
@@ -274,20 +244,20 @@ class Bus:
         calls = [
             ((self._key(each.sid, "meta"), self._key(each.sid, "lease")), (each.holder, LEASE_MS)) for each in held
         ]  # fmt: skip
-        ends_ms = await self._script_many("renew", calls)
+        ends_ms = await self._store.scripts("renew", calls)
         scores = [x for each, end_ms in zip(held, ends_ms, strict=True) if end_ms for x in (end_ms, each.sid)]
         if scores:
-            await self._run("ZADD", self._sessions, "XX", *scores)
+            await self._store.run("ZADD", self._sessions, "XX", *scores)
         return {each.sid for each, end_ms in zip(held, ends_ms, strict=True) if not end_ms}
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back and offer the session to other workers. Nothing happens when it was lost."""
-        if await self._script("release", (self._key(lease.sid, "lease"),), [lease.holder]):
+        if await self._store.script("release", (self._key(lease.sid, "lease"),), [lease.holder]):
             await self._offer(lease.sid, only_known=True)
 
     async def unleased(self, limit: int = 64) -> list[str]:
         """Return sessions that wait for a worker; `acquire` decides who gets one."""
-        found = await self._script("unleased", (self._sessions,), [limit])
+        found = await self._store.script("unleased", (self._sessions,), [limit])
         return [sid.decode() for sid in found]
 
     # -- turns and meta: worker ---------------------------------------------------------------------------------------
@@ -309,7 +279,7 @@ class Bus:
 
     async def turns(self, sid: str) -> list[TurnRecord]:
         """Return all turns of the session by number."""
-        raw = await self._run("HGETALL", self._key(sid, "turns"))
+        raw = await self._store.run("HGETALL", self._key(sid, "turns"))
         return sorted((TurnRecord(int(k), **json.loads(v)) for k, v in raw.items()), key=lambda t: t.turn)
 
     async def open_turns(self, sid: str) -> list[TurnRecord]:
@@ -318,19 +288,13 @@ class Bus:
 
     # -- wake-ups -----------------------------------------------------------------------------------------------------
 
-    async def news(self, channel: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield what is published: on "workers" {"sid"} when a session waits for a worker; on "gateways"
+    def news(self, channel: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Return an iterator over what is published: on "workers" {"sid"} when a session waits for a worker; on "gateways"
         {"sid", "socket"} when a newer socket was claimed and {"sid", "ended": true} when a session was deleted.
 
         The first item is {} once the subscription stands. News are hints and can be missed: look at the store too.
         """
-        async with self._guard(deadline_s=None), self._reader.pubsub() as sub:
-            await sub.subscribe(f"{self._prefix}:{channel}")
-            async for message in sub.listen():
-                if message["type"] == "subscribe":
-                    yield {}
-                elif message["type"] == "message":
-                    yield json.loads(message["data"])
+        return self._store.news(f"{self._prefix}:{channel}")
 
     # -- within -------------------------------------------------------------------------------------------------------
 
@@ -342,11 +306,11 @@ class Bus:
         return f"{self._prefix}:{{{zlib.crc32(sid.encode()) % SHARDS}}}:{sid}:{name}"
 
     async def _offer(self, sid: str, *, only_known: bool = False) -> None:
-        await self._run("ZADD", self._sessions, *(("XX",) if only_known else ()), 0, sid)
+        await self._store.run("ZADD", self._sessions, *(("XX",) if only_known else ()), 0, sid)
         await self._publish("workers", {"sid": sid})
 
     async def _publish(self, channel: str, message: dict[str, Any]) -> None:
-        await self._run("PUBLISH", f"{self._prefix}:{channel}", json.dumps(message))
+        await self._store.publish(f"{self._prefix}:{channel}", message)
 
     async def _read(self, name: str, cursors: Mapping[str, str], block_ms: int) -> dict[str, list[tuple[bytes, list]]]:
         if not cursors:
@@ -355,59 +319,16 @@ class Bus:
         block = ("BLOCK", block_ms) if block_ms > 0 else ()
         # A key appears once per call, so COUNT bounds each session's share of a reply.
         command = ("XREAD", "COUNT", READ_COUNT, *block, "STREAMS", *by_key, *cursors.values())
-        async with self._guard(COMMAND_TIMEOUT_S + block_ms / 1000):
-            found = await self._reader.execute_command(*command)
+        found = await self._store.blocking(block_ms / 1000, *command)
         return {by_key[key]: rows for key, rows in found or ()}
 
     async def _fenced(self, script: str, lease: Lease, args: list[Any], names: Sequence[str]) -> Any:
-        done = await self._script(script, tuple(self._key(lease.sid, name) for name in names), args)
+        done = await self._store.script(script, tuple(self._key(lease.sid, name) for name in names), args)
         if done == -1:
             raise Fenced(
                 f"session {lease.sid}: the lease of {lease.worker} (fence {lease.fence}) is not valid any more"
             )
         return done
-
-    async def _script(self, name: str, keys: tuple[str, ...], args: Sequence[Any]) -> Any:
-        for again in (True, False):
-            try:
-                async with self._guard():
-                    return await self._redis.execute_command("EVALSHA", self._sha[name], len(keys), *keys, *args)
-            except NoScriptError:
-                if not again:
-                    raise
-                await self._load_scripts()  # the store was restarted
-        raise AssertionError("unreachable")
-
-    async def _script_many(self, name: str, calls: Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]) -> list[Any]:
-        for again in (True, False):
-            try:
-                async with self._guard(), self._redis.pipeline(transaction=False) as pipe:
-                    for keys, args in calls:
-                        pipe.execute_command("EVALSHA", self._sha[name], len(keys), *keys, *args)
-                    return list(await pipe.execute())
-            except NoScriptError:
-                if not again:
-                    raise
-                await self._load_scripts()
-        raise AssertionError("unreachable")
-
-    async def _load_scripts(self) -> None:
-        for name, text in _SCRIPTS.items():
-            self._sha[name] = str(await self._run("SCRIPT LOAD", text))
-
-    async def _run(self, *command: Any) -> Any:
-        async with self._guard():
-            return await self._redis.execute_command(*command)
-
-    @asynccontextmanager
-    async def _guard(self, deadline_s: float | None = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(deadline_s):
-                yield
-        except NoScriptError:
-            raise
-        except (TimeoutError, RedisError, OSError) as exc:
-            raise BusDown(f"Redis does not answer ({exc or 'in time'}); is it running?") from exc
 
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -207,7 +207,7 @@ async def running_house(store: EmbeddedRedis, **settings) -> AsyncIterator[House
     await asyncio.wait({echo})
     stop.set()
     await relay
-    await bus._redis.flushall()
+    await bus._store._client.flushall()
     await bus.close()
     await runner.cleanup()
 
@@ -486,7 +486,7 @@ async def test_what_cannot_be_recovered_is_said_and_shown(house, why):
     elif why == "rewound":
         resume["seq"] = 9
     else:
-        await house.bus._redis.xtrim(house.bus._key(session["sid"], "down"), minid="4-0", approximate=False)
+        await house.bus._store._client.xtrim(house.bus._key(session["sid"], "down"), minid="4-0", approximate=False)
     again = await house.connect(session["token"], resume=resume)
     ready = await again.get_ready()
     assert not ready.recovered
@@ -736,7 +736,7 @@ async def test_delete_removes_every_key_closes_the_socket_and_tells_the_worker(h
     assert (await client.closed())[0] == 4410
     assert house.worker.notes(session["sid"])[-1] == {"type": "session.end"}
     await asyncio.sleep(0.05)
-    assert await house.bus._redis.keys("*") == []
+    assert await house.bus._store._client.keys("*") == []
     assert (await (await house.connect(session["token"])).closed())[0] == 4404
     async with house.http.delete(url, headers={"Authorization": f"Bearer {session['token']}"}) as reply:
         assert reply.status == 404

@@ -21,7 +21,7 @@ def store():
 async def bus(store):
     bus = await Bus.connect(store.url)
     yield bus
-    await bus._redis.flushall()
+    await bus._store._client.flushall()
     await bus.close()
 
 
@@ -152,7 +152,7 @@ async def test_a_stale_lease_writes_nothing(bus, store):
     old = await leased(bus)
     await bus.put_turn(old, 1, start_id="1-0", cause="voice", state="open")
     # the lease runs out on Redis' clock while its holder does not look
-    await bus._redis.delete(bus._key("s1", "lease"))
+    await bus._store._client.delete(bus._key("s1", "lease"))
     new = await bus.acquire("s1", "w2")
     assert new.fence > old.fence
     before = await bus.session("s1")
@@ -204,7 +204,7 @@ async def test_a_lost_lease_offers_the_session_again(bus, monkeypatch):
 
 async def test_many_leases_are_renewed_at_once_and_the_lost_ones_named(bus):
     leases = [await leased(bus, f"s{n}") for n in range(50)]
-    await bus._redis.execute_command("SCRIPT FLUSH")  # a restarted store has none
+    await bus._store._client.execute_command("SCRIPT FLUSH")  # a restarted store has none
     for n in (3, 30):
         await bus.release(leases[n])
     await bus.acquire("s30", "w2")
@@ -231,10 +231,10 @@ async def test_down_range_knows_what_it_no_longer_has(bus):
     assert [e.seq for e in await bus.down_range("s1", 7)] == [8, 9, 10]
     assert await bus.down_range("s1", 10) == []
     assert await bus.down_range("s1", 11) is None  # the client knows more than the store: it was rewound
-    await bus._redis.xtrim(bus._key("s1", "down"), minid="5-0", approximate=False)
+    await bus._store._client.xtrim(bus._key("s1", "down"), minid="5-0", approximate=False)
     assert [e.seq for e in await bus.down_range("s1", 4)] == [5, 6, 7, 8, 9, 10]
     assert await bus.down_range("s1", 3) is None
-    await bus._redis.delete(bus._key("s1", "down"))
+    await bus._store._client.delete(bus._key("s1", "down"))
     assert await bus.down_range("s1", 9) is None
     assert await bus.down_range("nobody", 0) is None
 
@@ -244,7 +244,7 @@ async def test_down_keeps_thirty_seconds_and_the_running_epoch(bus, monkeypatch)
     lease = await leased(bus)
 
     async def first_kept() -> int:
-        return (await bus._redis.execute_command("XRANGE", bus._key("s1", "down"), "-", "+"))[0][0]
+        return (await bus._store._client.execute_command("XRANGE", bus._key("s1", "down"), "-", "+"))[0][0]
 
     for _ in range(6):
         await bus.append_down(lease, [("json", b"{}", 0)])
