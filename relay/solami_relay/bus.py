@@ -289,8 +289,10 @@ class Bus:
     # -- wake-ups -----------------------------------------------------------------------------------------------------
 
     def news(self, channel: str) -> AsyncGenerator[dict[str, Any], None]:
-        """Return an iterator over what is published: on "workers" {"sid"} when a session waits for a worker; on "gateways"
-        {"sid", "socket"} when a newer socket was claimed and {"sid", "ended": true} when a session was deleted.
+        """Return an iterator over what is published.
+
+        On "workers": {"sid"} when a session waits for a worker. On "gateways": {"sid", "socket"} when a newer socket
+        was claimed, {"sid", "ended": true} when a session was deleted.
 
         The first item is {} once the subscription stands. News are hints and can be missed: look at the store too.
         """

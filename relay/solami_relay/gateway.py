@@ -1,6 +1,7 @@
 """The gateway: holds the sockets of clients, and copies between them and the bus (DESIGN 3.1).
 
-Three loops: one XREAD over all sessions that are connected here, the news of the bus, and the look at the store.
+Its loops: one XREAD over all sessions that are connected here, the news of the bus, a look at the store each second,
+and the prolonging of the sessions that are in use.
 """
 
 import asyncio
@@ -127,6 +128,7 @@ class Gateway:
     def _remove(self, session: SocketSession) -> None:
         if self._sockets.get(session.sid) is session:
             del self._sockets[session.sid]
+        self._changed.set()
         self._parts.metrics.sockets.set(len(self._sockets))
 
     async def _close(self, ws: ClientSocket, transport: asyncio.Transport, goodbye: Goodbye | None) -> None:
@@ -176,7 +178,7 @@ class Gateway:
     # -- loops --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run the three loops until cancelled."""
+        """Run the loops until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_loop(), name="gateway reads")
             group.create_task(self._news_loop(), name="gateway news")
@@ -186,21 +188,21 @@ class Gateway:
     async def _read_loop(self) -> None:
         while True:
             self._changed.clear()
-            if not self._sockets:
-                await self._changed.wait()
-                continue
             try:
-                await self._read_once()
+                await self._read_until_changed()
             except BusDown:
                 self._parts.metrics.store_errors.inc()
                 await asyncio.sleep(RETRY_S)
 
-    async def _read_once(self) -> None:
+    async def _read_until_changed(self) -> None:
         """Read and hand out until the sockets change: a blocked read knows only those it began with."""
         changed = asyncio.ensure_future(self._changed.wait())
         try:
-            while self._sockets and not changed.done():
-                cursors = {sid: session.seq for sid, session in self._sockets.items()}
+            while not changed.done():
+                cursors = {sid: each.seq for sid, each in self._sockets.items() if not each.leaving}
+                if not cursors:
+                    await changed
+                    break
                 read = asyncio.ensure_future(self._bus.read_down(cursors, READ_BLOCK_MS))
                 try:
                     await asyncio.wait({read, changed}, return_when=asyncio.FIRST_COMPLETED)
@@ -208,7 +210,7 @@ class Gateway:
                         self._hand_out(read.result(), cursors)
                 finally:
                     read.cancel()
-                    await asyncio.wait({read})
+                    await asyncio.gather(read, return_exceptions=True)
         finally:
             changed.cancel()
 

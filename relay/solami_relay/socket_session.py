@@ -95,6 +95,11 @@ class SocketSession:
         except Goodbye as goodbye:
             self.dismiss(goodbye)
 
+    @property
+    def leaving(self) -> bool:
+        """True when it was dismissed: nothing more is read for it."""
+        return self._dismissed.done()
+
     def dismiss(self, goodbye: Goodbye) -> None:
         """Let `serve` end with this goodbye. Only the first one counts."""
         if not self._dismissed.done():
