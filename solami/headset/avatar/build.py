@@ -14,7 +14,7 @@ from solami.headset.avatar.headform import HEAD
 from solami.headset.avatar.look import Look
 from solami.headset.avatar.mesh import Part
 
-__all__ = ["HEAD_SCALE", "build_glb", "build_parts"]
+__all__ = ["HEAD_SCALE", "build_glb", "build_parts", "build_vrm"]
 
 HEAD_SCALE = 1.10
 NAPE = HEAD + np.array([0.0, -0.055, -0.012])
@@ -41,3 +41,9 @@ def build_glb(look: Look | None = None, name: str = "avatar") -> bytes:
     """Return the character as glTF 2.0 binary: 55 joints, 52 face shapes; the same bytes for the same look."""
     look = look or Look()
     return write_glb(build_parts(look), look, name)
+
+
+def build_vrm(look: Look | None = None, name: str = "avatar") -> bytes:
+    """Return the same character as VRM 1.0, for programs that know avatars by that standard."""
+    look = look or Look()
+    return write_glb(build_parts(look), look, name, vrm=True)

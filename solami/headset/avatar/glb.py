@@ -1,6 +1,8 @@
 """Parts to a binary glTF 2.0 file: one skin over the 55 joints, a primitive for each material, sparse face shapes.
 
-Only core glTF is used, so every engine reads the file. Source: glTF 2.0 specification (Khronos), 3.6, 3.7 and 5.
+A plain file uses core glTF alone, with colours at the vertices, so every engine reads it. As VRM 1.0 the same body
+carries `VRMC_vrm` and takes its colours from a small picture, which VRM programs expect.
+Source: glTF 2.0 specification (Khronos), 3.6, 3.7 and 5.
 """
 
 import json
@@ -12,6 +14,8 @@ import numpy as np
 
 from solami.headset.avatar.look import MATERIALS, Look
 from solami.headset.avatar.mesh import Part, normals
+from solami.headset.avatar.palette import palette_png, palette_uv
+from solami.headset.avatar.vrm import vrm_extension
 from solami_protocol.arkit import FACE_NAMES
 from solami_protocol.skeleton import JOINT_COUNT, JOINTS, PARENTS, REST_OFFSETS, rest_positions
 
@@ -19,6 +23,7 @@ __all__ = ["write_glb"]
 
 FLOAT, U16, U8 = 5126, 5123, 5121
 ARRAY_BUFFER, INDEX_BUFFER = 34962, 34963
+LINEAR, CLAMP = 9729, 33071
 STILL_M = 2e-5  # a vertex that moves less than this is left out of a face shape
 
 
@@ -29,6 +34,7 @@ class _Surface:
     positions: np.ndarray
     normals: np.ndarray
     colours: np.ndarray
+    uv: np.ndarray
     joints: np.ndarray
     weights: np.ndarray
     triangles: np.ndarray
@@ -39,6 +45,7 @@ class _Surface:
 class _File:
     """The buffer under construction and its views and accessors."""
 
+    vrm: bool = False
     data: bytearray = field(default_factory=bytearray)
     views: list[dict[str, Any]] = field(default_factory=list)
     accessors: list[dict[str, Any]] = field(default_factory=list)
@@ -84,9 +91,9 @@ class _File:
         return len(self.accessors) - 1
 
 
-def write_glb(parts: list[Part], look: Look, name: str) -> bytes:
+def write_glb(parts: list[Part], look: Look, name: str, *, vrm: bool = False) -> bytes:
     """Return the file. Mesh `face` has the 52 face shapes, by name; the rest is mesh `body`."""
-    file = _File()
+    file = _File(vrm=vrm)
     face = [p for p in parts if p.morphs]
     body = [p for p in parts if not p.morphs]
     materials: list[str] = []
@@ -103,7 +110,7 @@ def write_glb(parts: list[Part], look: Look, name: str) -> bytes:
     nodes += [{"name": mesh["name"], "mesh": i, "skin": 0} for i, mesh in enumerate(meshes)]
     nodes.append({"name": name, "children": [0]})
     bind = file.accessor(inverse_bind, FLOAT, "MAT4", None)
-    document = {
+    document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "solami.headset.avatar"},
         "scene": 0,
         # skinned meshes stand at the root: their parents' transforms would count for nothing
@@ -111,11 +118,22 @@ def write_glb(parts: list[Part], look: Look, name: str) -> bytes:
         "nodes": nodes,
         "meshes": meshes,
         "skins": [{"joints": list(range(JOINT_COUNT)), "skeleton": 0, "inverseBindMatrices": bind}],
-        "materials": [_material(m) for m in materials],
+        "materials": [_material(m, vrm) for m in materials],
         "accessors": file.accessors,
         "bufferViews": file.views,
-        "buffers": [{"byteLength": len(file.data) + (-len(file.data) % 4)}],
     }
+    if vrm:
+        picture = file.view(np.frombuffer(palette_png(look), np.uint8))
+        extension = vrm_extension(name, body_node=JOINT_COUNT, face_node=JOINT_COUNT + 1)
+        # no mipmaps: they would mix neighbouring colours
+        document |= {
+            "images": [{"name": "palette", "bufferView": picture, "mimeType": "image/png"}],
+            "samplers": [{"magFilter": LINEAR, "minFilter": LINEAR, "wrapS": CLAMP, "wrapT": CLAMP}],
+            "textures": [{"source": 0, "sampler": 0}],
+            "extensionsUsed": ["VRMC_vrm"],
+            "extensions": {"VRMC_vrm": extension},
+        }
+    document["buffers"] = [{"byteLength": len(file.data) + (-len(file.data) % 4)}]
     return _container(document, bytes(file.data))
 
 
@@ -128,13 +146,17 @@ def _container(document: dict[str, Any], data: bytes) -> bytes:
     return head + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
 
 
-def _material(name: str) -> dict[str, Any]:
+def _material(name: str, textured: bool) -> dict[str, Any]:
     entry = MATERIALS[name]
     out: dict[str, Any] = {
         "name": name,
         "pbrMetallicRoughness": {"roughnessFactor": entry.roughness, "metallicFactor": entry.metallic},
         "extras": {"glow": entry.glow},
     }
+    if textured:
+        out["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+        if entry.glow:
+            out |= {"emissiveTexture": {"index": 0}, "emissiveFactor": [entry.glow] * 3}
     return out
 
 
@@ -151,7 +173,7 @@ def _mesh(
         attributes = {
             "POSITION": file.vectors(surface.positions, bounds=True),
             "NORMAL": file.vectors(surface.normals),
-            "COLOR_0": file.accessor(surface.colours, U16, "VEC4", ARRAY_BUFFER, normalized=True),
+            **_colour(file, surface),
             "JOINTS_0": file.accessor(surface.joints, U8, "VEC4", ARRAY_BUFFER),
             "WEIGHTS_0": file.accessor(surface.weights, U8, "VEC4", ARRAY_BUFFER, normalized=True),
         }
@@ -168,6 +190,12 @@ def _mesh(
         mesh["weights"] = [0.0] * len(FACE_NAMES)
         mesh["extras"] = {"targetNames": list(FACE_NAMES)}
     return mesh
+
+
+def _colour(file: _File, surface: _Surface) -> dict[str, int]:
+    if file.vrm:
+        return {"TEXCOORD_0": file.accessor(surface.uv.astype("<f4"), FLOAT, "VEC2", ARRAY_BUFFER)}
+    return {"COLOR_0": file.accessor(surface.colours, U16, "VEC4", ARRAY_BUFFER, normalized=True)}
 
 
 def _target(file: _File, surface: _Surface, shape: str) -> dict[str, int]:
@@ -192,7 +220,7 @@ def _surface(parts: list[Part], material: str, look: Look) -> _Surface | None:
     starts = np.cumsum([0] + [len(c.positions) for c in chunks[:-1]])
     columns = {
         n: np.concatenate([getattr(c, n) for c in chunks])
-        for n in ("positions", "normals", "colours", "joints", "weights")
+        for n in ("positions", "normals", "colours", "uv", "joints", "weights")
     }
     morphs = {
         s: (
@@ -231,6 +259,7 @@ def _chunk(part: Part, wanted: np.ndarray, look: Look, shapes: list[str]) -> _Su
         positions=part.positions[vertex],
         normals=rest[vertex],
         colours=np.rint(rgba * 65535).astype("<u2"),
+        uv=palette_uv([names[k] for k in colour], shade[vertex]),
         joints=joints,
         weights=weights,
         triangles=inverse.reshape(-1, 3),
