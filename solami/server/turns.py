@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiohttp import web
+from aiohttp import MultipartReader, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from solami.brain import Act, Exchange, Turn
@@ -30,6 +30,8 @@ from solami_tokenizers.motion import read_motion, resample
 __all__ = ["TurnRequest", "post_turn"]
 
 MAX_PART_BYTES = 24 * 2**20
+MAX_BODY_BYTES = 32 * 2**20
+BODY_S = 5.0
 
 
 class TurnRequest(BaseModel):
@@ -81,10 +83,22 @@ async def _slot(engines: Engines) -> AsyncIterator[None]:
 
 
 async def _parts(request: web.Request) -> dict[str, bytes]:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        limit = MAX_BODY_BYTES >> 20
+        raise InputError(f"the request claims {request.content_length} bytes, the limit is {limit} MB")
     if not request.content_type.startswith("multipart/"):
         raise InputError("the body must be multipart/form-data with a part `turn` (JSON), and `audio` or `motion`")
-    parts: dict[str, bytes] = {}
-    async for part in await request.multipart():
+    try:
+        async with asyncio.timeout(BODY_S):
+            return {name: data async for name, data in _read_parts(await request.multipart())}
+    except TimeoutError:
+        raise InputError(f"the body did not arrive within {BODY_S:.0f} s") from None
+    except ValueError as exc:
+        raise InputError(f"the body is not readable multipart: {exc}") from None
+
+
+async def _read_parts(reader: MultipartReader) -> AsyncIterator[tuple[str, bytes]]:
+    async for part in reader:
         name = getattr(part, "name", None)
         if name not in ("turn", "audio", "motion"):
             raise InputError(f"unknown part {name!r}; expected turn, audio, motion")
@@ -93,8 +107,7 @@ async def _parts(request: web.Request) -> dict[str, bytes]:
             data += chunk
             if len(data) > MAX_PART_BYTES:
                 raise InputError(f"part {name}: larger than {MAX_PART_BYTES >> 20} MB")
-        parts[name] = bytes(data)
-    return parts
+        yield name, bytes(data)
 
 
 def _asked(raw: bytes | None) -> TurnRequest:
