@@ -5,19 +5,19 @@ is a BVH file as published, rounded to 3 decimals. The data are CC BY-NC 4.0: no
 """
 
 import json
-import lzma
 import re
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from solami_datasets.archives import unpack_archive
 from solami_protocol.errors import InputError
+from solami_tokenizers.motion.bvh import Bvh, parse_bvh
 
 __all__ = ["ClipName", "PackedSubset", "clips_in", "open_subset", "parse_name", "wave_clip"]
 
@@ -99,19 +99,34 @@ class PackedSubset:
 
     def bvh(self, name: str) -> str:
         """Return the text of one clip's BVH file; raises InputError for a name that the index lacks."""
+        return self._text(self._entry(name))
+
+    def parsed(self, name: str) -> Bvh:
+        """Return one clip as `parse_bvh` reads its file; raises InputError for a name that the index lacks."""
+        clip = self._entry(name)
+        with tempfile.TemporaryDirectory(prefix="solami-bandai-") as folder:
+            path = Path(folder) / f"{name}.bvh"
+            path.write_text(self._text(clip | {"frames": 1}))
+            bvh = parse_bvh(path)
+        return replace(bvh, path=self.folder / f"{name}.bvh", frames=self._rows(clip))
+
+    def _entry(self, name: str) -> dict[str, Any]:
         clip = next((c for c in self.index["clips"] if c["name"] == name), None)
         if clip is None:
             raise InputError(f"{self.folder}: has no clip '{name}'")
-        return self._text(clip)
+        return clip
 
-    def _text(self, clip: dict[str, Any]) -> str:
+    def _rows(self, clip: dict[str, Any]) -> np.ndarray:
         start, frames, kind = clip["start"], clip["frames"], clip["hierarchy"]
         rows = np.tile(np.array(self.index["base"][kind], dtype=np.float64), (frames, 1))
         deltas = self.deltas[:, start : start + frames].astype(np.int64)
         rows[:, self.index["var"]] = np.cumsum(deltas, axis=1).T / self.index["scale"]
-        lines = "\n".join(" ".join(f"{v:.9g}" for v in row) for row in rows)
-        header = self.headers[kind].rstrip("\n")
-        return f"{header}\nMOTION\nFrames: {frames}\nFrame Time: {self.index['frame_time']}\n{lines}\n"
+        return rows
+
+    def _text(self, clip: dict[str, Any]) -> str:
+        lines = "\n".join(" ".join(f"{v:.9g}" for v in row) for row in self._rows(clip))
+        header = self.headers[clip["hierarchy"]].rstrip("\n")
+        return f"{header}\nMOTION\nFrames: {clip['frames']}\nFrame Time: {self.index['frame_time']}\n{lines}\n"
 
 
 @contextmanager
@@ -124,14 +139,7 @@ def open_subset(source: Path) -> Iterator[PackedSubset]:
         yield PackedSubset.load(source)
         return
     with tempfile.TemporaryDirectory(prefix="solami-bandai-") as folder:
-        try:
-            with tarfile.open(source) as archive:
-                members = archive.getmembers()
-                if sum(m.size for m in members) > _UNPACKED_BYTES:
-                    raise InputError(f"{source}: unpacks to more than {_UNPACKED_BYTES >> 20} MB; not this data set")
-                archive.extractall(folder, members, filter="data")
-        except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as exc:
-            raise InputError(f"{source}: neither a folder nor a whole tar archive ({exc})") from exc
+        unpack_archive(source, Path(folder), _UNPACKED_BYTES)
         found = sorted(Path(folder).rglob("index.json"))
         if not found:
             raise InputError(f"{source}: holds no index.json; expected bandai2_subset.tar.xz")

@@ -44,3 +44,36 @@ def unpack(
         except OSError as exc:
             raise InputError(f"{out}: cannot be written: {exc.strerror}") from exc
         console.print(f"{len(names)} BVH files in {out}")
+
+
+@app.command()
+def prepare(
+    config: Annotated[Path, typer.Argument(help="Recipe, e.g. configs/data/motion.yaml.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, e.g. processes=1.")] = None,
+    replace: Annotated[bool, typer.Option(help="Replace a collection that was made from something else.")] = False,
+) -> None:
+    """Check recordings, bring them to 30 frames a second and write them as a collection that training reads.
+
+    \b
+    solami data prepare configs/data/motion.yaml
+    solami data prepare configs/data/motion.yaml out=runs/data/mine processes=1
+    """
+    from rich.progress import Progress
+
+    from solami.cli.console import console, errors, fail_politely
+    from solami.cli.tables import collection_table
+    from solami_datasets.prepare import prepare as prepare_collection
+    from solami_datasets.recipe import Recipe
+    from solami_protocol.settings import load_settings
+
+    with fail_politely(), Progress(console=errors) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total or None, description=what[:48])
+
+        recipe = load_settings(Recipe, "data", config, overrides or ())
+        made = prepare_collection(recipe, replace=replace, progress=progress)
+    console.print(collection_table(made.info))
+    state = "was up to date" if made.already_done else "written"
+    console.print(f"{state}: {made.out}; remarks on files: {made.out / 'report.txt'}", markup=False)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["bench_table", "turn_table"]
+__all__ = ["bench_table", "collection_table", "turn_table"]
 
 
 def turn_table(numbers: dict[str, Any]) -> Table:
@@ -45,4 +45,19 @@ def bench_table(figures: dict[str, Any], title: str) -> Table:
             table.add_row(name, *("-" if value[k] is None else f"{value[k]:g}" for k in ("p50", "p95")))
         elif isinstance(value, int | float):
             table.add_row(name, f"{value:g}", "")
+    return table
+
+
+def collection_table(info: dict[str, Any]) -> Table:
+    """Return a prepared collection as a table: splits, then sources."""
+    table = Table(title=f"{info['name']}: {info['clips']} clips, {info['minutes']:g} minutes")
+    for column in ("split or source", "clips", "minutes"):
+        table.add_column(column, justify="left" if column == "split or source" else "right")
+    for name, part in info["splits"].items():
+        table.add_row(name, str(part["clips"]), f"{part['minutes']:g}")
+    table.add_section()
+    for source in info["sources"]:
+        table.add_row(f"{source['name']} ({source['licence']})", str(source["clips"]), f"{source['minutes']:g}")
+    table.add_section()
+    table.add_row("files left out", str(info["refused"]), "")
     return table
