@@ -1,6 +1,7 @@
 """How a service process starts and stops: one line when ready, SIGTERM or Ctrl-C ends it cleanly within seconds."""
 
 import asyncio
+import errno
 import hmac
 import json
 import logging
