@@ -5,12 +5,14 @@ import type { Card } from './control.ts';
 import { loadOptions, type Options, saveOptions } from './options.ts';
 import { OwnRig } from './ownrig.ts';
 import type { PackJson } from './pack.ts';
+import { wearFile, wireAvatars } from './dropped.ts';
 import { ask, listCharacters, SessionError, type Status } from './session.ts';
 import { type Gesture, StandIn } from './standin.ts';
 import { suggestions, three } from './suggest.ts';
 import { Talk } from './talk.ts';
 import { get, View } from './view.ts';
 import { World } from './world.ts';
+import { Immersive } from './xr.ts';
 
 const RETRY_MS = 4_000;
 const KEYS: Record<string, Gesture> = { KeyW: 'wave', KeyN: 'nod', KeyX: 'shake', KeyB: 'bow', KeyR: 'raise' };
@@ -20,15 +22,18 @@ export class App {
   readonly view = new View();
   readonly world: World;
   readonly standIn = new StandIn();
+  readonly vr: Immersive;
   talk: Talk | null = null;
   private cards: Card[] = [];
   private card: Card | null = null;
   private toldDisclosure = false;
+  private foreign = false;
   private readonly used = new Set<string>();
   private round = 0;
 
   private constructor() {
     this.world = new World(get<HTMLCanvasElement>('view'), (report) => this.talk?.report(report));
+    this.vr = new Immersive(this.world, (epoch) => this.talk?.recentred(epoch));
     this.world.watch(() => {
       this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
     });
@@ -63,7 +68,7 @@ export class App {
   /** Shows a character: card, body, and what it does by itself. */
   private async show(id: string): Promise<void> {
     const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
-    const body = OwnRig.load(id, listed.name).then((rig) => this.world.wear(rig));
+    const body = this.foreign ? Promise.resolve() : this.wearOwn(id, listed.name);
     const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`).then((p) => this.world.live(p));
     const card = ask<Card>(`/v1/characters/${id}`);
     try {
@@ -74,6 +79,22 @@ export class App {
     } catch (error) {
       this.view.notice('character', plain(error), true);
       await Promise.allSettled([body, pack]);
+    }
+  }
+
+  private async wearOwn(id: string, name: string): Promise<void> {
+    this.world.wear(await OwnRig.load(id, name));
+  }
+
+  /** Wears the user's own file, or, for null, the character's own body again. */
+  async wear(file: File | null): Promise<void> {
+    try {
+      if (file) await wearFile(this, file);
+      else if (this.card) await this.wearOwn(this.options.character, this.card.name);
+      this.foreign = file !== null;
+      get('own-avatar').hidden = !file;
+    } catch (error) {
+      this.view.notice('avatar', plain(error), true);
     }
   }
 
@@ -103,7 +124,8 @@ export class App {
   async start(): Promise<void> {
     const button = get<HTMLButtonElement>('start');
     button.disabled = true;
-    const talk = new Talk(this.world, this.view, this.standIn, {
+    const poser = { next: (ptsUs: number) => (this.vr.active ? this.vr : this.standIn).next(ptsUs) };
+    const talk = new Talk(this.world, this.view, poser, {
       status: (status) => this.onStatus(status),
       character: (id) => void this.show(id),
       turnOver: () => this.suggest(),
@@ -169,10 +191,30 @@ export class App {
       get<HTMLSelectElement>(picker).onchange = (event) => this.choose((event.target as HTMLSelectElement).value);
     }
     get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
+    wireAvatars(this);
+    void this.wireVr();
     this.wireMicrophone();
     this.wireOptions();
     this.wirePointerAndKeys();
     addEventListener('pagehide', () => void this.talk?.stop());
+  }
+
+  private async wireVr(): Promise<void> {
+    const button = get<HTMLButtonElement>('vr');
+    button.hidden = !(await Immersive.supported());
+    button.onclick = async () => {
+      if (this.vr.active) return this.vr.leave();
+      try {
+        await this.vr.enter(() => {
+          button.textContent = 'Enter VR';
+          this.look('talk');
+        });
+        button.textContent = 'Leave VR';
+        if (document.body.dataset.phase !== 'live') await this.start();
+      } catch (error) {
+        this.view.notice('vr', `VR could not be entered: ${plain(error)}`);
+      }
+    };
   }
 
   private look(camera: Camera): void {

@@ -11,14 +11,15 @@ export function suggestions(card: Card): string[] {
   const said = [...(card.expects ?? []), ...(card.examples ?? []).flatMap((e) => [e.user].flat().slice(0, 1))];
   const good = said.filter((text) => {
     const words = text.split(/\s+/).length;
-    return words >= SHORT && words <= LONG && !/^(yes|no|thank)/i.test(text) && !text.includes('[');
+    return words >= SHORT && words <= LONG && !/^(yes|no|thank|hello|hi|goodbye|bye)\b|more$/i.test(text) && !text.includes('[');
   });
-  return [...new Set(good.map(written))];
+  return [...new Set(good.map((text) => written(text, card.name)))];
 }
 
-function written(text: string): string {
+function written(text: string, name: string): string {
   const first = text.charAt(0).toUpperCase() + text.slice(1);
-  const spoken = first.replace(/\bi\b/g, 'I').replace(/[.?!]*$/, '');
+  const named = first.split(/(\W+)/).map((word) => (word.toLowerCase() === name.toLowerCase() ? name : word)).join('');
+  const spoken = named.replace(/\bi\b/g, 'I').replace(/[.?!]*$/, '');
   return ASKS.test(spoken) ? `${spoken}?` : spoken;
 }
 

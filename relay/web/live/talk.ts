@@ -6,15 +6,19 @@ import type { Down } from './control.ts';
 import { Microphone, MicrophoneError, type Piece } from './mic.ts';
 import type { Report } from './playout.ts';
 import { Session, type Status } from './session.ts';
-import type { StandIn } from './standin.ts';
 import type { View } from './view.ts';
 import { Voice } from './voice.ts';
-import { audioFrame } from './wire.ts';
+import { audioFrame, type MediaFrame } from './wire.ts';
 import type { World } from './world.ts';
 
 const PIECE_US = 20_000;
 const DRIFT_US = 100_000; // beyond it the microphone has paused: its clock starts again
 const POSE_MS = 1000 / 30;
+
+/** Where the user's pose comes from; null while there is none. */
+export interface Poser {
+  next(ptsUs: number): MediaFrame | null;
+}
 
 export interface TalkEvents {
   status(status: Status): void;
@@ -32,17 +36,17 @@ export class Talk {
   volume = 1;
   private readonly world: World;
   private readonly view: View;
-  private readonly standIn: StandIn;
+  private readonly poser: Poser;
   private readonly events: TalkEvents;
   private microphone: Microphone | null = null;
   private piecesUs: number | null = null;
   private poseTimer = 0;
   private character = '';
 
-  constructor(world: World, view: View, standIn: StandIn, events: TalkEvents) {
+  constructor(world: World, view: View, poser: Poser, events: TalkEvents) {
     this.world = world;
     this.view = view;
-    this.standIn = standIn;
+    this.poser = poser;
     this.events = events;
     this.session = new Session({
       message: (m) => this.take(m),
@@ -116,7 +120,7 @@ export class Talk {
 
   private sendPose(): void {
     if (!this.session.ready) return;
-    const frame = this.standIn.next(nowUs());
+    const frame = this.poser.next(nowUs());
     if (frame) this.session.sendMedia(frame);
   }
 
@@ -127,6 +131,11 @@ export class Talk {
 
   become(character: string): void {
     this.session.send({ type: 'character.set', character });
+  }
+
+  /** The user recentred; the character keeps its place before them. */
+  recentred(epoch: number): void {
+    this.session.send({ type: 'space', epoch, transform: { x: 0, y: 0, z: 0, yaw_rad: 0 } });
   }
 
   report(report: Report): void {
@@ -163,11 +172,11 @@ export class Talk {
         return this.events.turnOver();
       case 'turn.failed':
       case 'error':
-        return this.view.notice(message.type, message.message);
+        return this.view.notice(message.type, sentence(message.message));
       case 'goaway':
-        return this.view.notice('goaway', message.message);
+        return this.view.notice('goaway', sentence(message.message));
       case 'degraded':
-        return this.view.notice(`part ${message.part}`, message.why, true);
+        return this.view.notice(`part ${message.part}`, sentence(message.why));
       case 'restored':
         return this.view.notice(`part ${message.part}`, '');
     }
@@ -187,4 +196,9 @@ export class Talk {
     this.world.setState('idle');
     await this.closeMicrophone();
   }
+}
+
+function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

@@ -30,6 +30,8 @@ export class World {
   rig: Rig | null = null;
   voice: Voice | null = null;
   reducedMotion = false;
+  /** Sees every frame of the immersive mode. */
+  onXr: ((frame: XRFrame) => void) | null = null;
   /** Milliseconds of main-thread work of the last frames, drawing apart. */
   readonly workMs: number[] = [];
   readonly drawMs: number[] = [];
@@ -43,6 +45,8 @@ export class World {
   private readonly ahead = new Vector3();
   private lastMs = 0;
   private state = 'idle';
+  private camera: Camera = 'talk';
+  private size = 1;
 
   constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
     this.stage = new Stage(canvas);
@@ -51,16 +55,17 @@ export class World {
       heard: (nowMs: number) => this.voice?.heard(nowMs) ?? { epoch: 0, sample: 0, mode: 'waiting' as const, sinceMs: 0 },
     };
     this.playout = new Playout(sound, (nowMs, dtS, out) => this.alone(nowMs, dtS, out), report);
-    this.stage.renderer.setAnimationLoop(() => this.frame(performance.now()));
+    this.stage.renderer.setAnimationLoop((_time: number, xr?: XRFrame) => this.frame(performance.now(), xr));
     addEventListener('resize', () => this.resize());
   }
 
   private resize(): void {
     this.stage.resize();
+    this.look(this.camera);
   }
 
   /** Shows this body from now on. */
-  wear(rig: Rig): void {
+  wear(rig: Rig, size = 1): void {
     const place = this.rig?.root;
     if (place) {
       rig.root.position.copy(place.position);
@@ -69,6 +74,10 @@ export class World {
     this.rig?.dispose();
     this.rig = rig;
     this.stage.scene.add(rig.root);
+    if (size !== this.size) {
+      this.size = size;
+      this.look(this.camera);
+    }
   }
 
   /** Gives the character its life between turns. Throws for a broken pack. */
@@ -86,8 +95,13 @@ export class World {
     return this.idle?.playing ?? '';
   }
 
+  /** Frames the character, whose size may be another than the wire's body. */
   look(camera: Camera): void {
+    this.camera = camera;
     this.stage.look(camera);
+    const { position } = this.stage.camera;
+    const { target } = this.stage.controls;
+    this.stage.from(position.multiplyScalar(this.size).toArray(), target.multiplyScalar(this.size).toArray());
   }
 
   /** Lets the voice come from the mouth, to be heard where the camera is. */
@@ -125,8 +139,9 @@ export class World {
     return this.rig!.root.worldToLocal(this.eye).toArray();
   }
 
-  private frame(nowMs: number): void {
+  private frame(nowMs: number, xr?: XRFrame): void {
     const began = performance.now();
+    if (xr) this.onXr?.(xr);
     const dtS = Math.min(0.1, (nowMs - this.lastMs) / 1000);
     this.lastMs = nowMs;
     this.playout.advance(nowMs);

@@ -1,0 +1,141 @@
+/** The immersive mode: enters VR, reads head and hands, and puts the user 1.5 m before the character. */
+
+import { Quaternion, Vector3 } from 'three';
+import { JOINTS } from './skeleton.ts';
+import { type HandTracking, type Tracked, UserBody } from './userbody.ts';
+import { type MediaFrame, POSE_CODEC, poseFrame } from './wire.ts';
+import type { World } from './world.ts';
+
+const AWAY_M = 1.5;
+const STALE_MS = 200; // the headset was taken off, or the page hidden: no frames is no pose
+const FEATURES = ['hand-tracking', 'body-tracking'];
+
+/** WebXR's name of each finger joint of the wire. */
+const FINGERS = new Map<string, XRHandJoint>(
+  JOINTS.filter((name) => /(index|middle|ring|pinky|thumb)\d$/.test(name)).map((name) => {
+    const [, side, finger, n] = /^(left|right)_([a-z]+)(\d)$/.exec(name)!;
+    const thumb = ['thumb-metacarpal', 'thumb-phalanx-proximal', 'thumb-phalanx-distal'];
+    const other = ['proximal', 'intermediate', 'distal'];
+    const part = finger === 'thumb' ? thumb[+n - 1] : `${finger}-finger-phalanx-${other[+n - 1]}`;
+    return [`${side}_${finger}${n}`, part as XRHandJoint];
+  }),
+);
+
+export class Immersive {
+  private readonly world: World;
+  private readonly recentred: (spaceEpoch: number) => void;
+  private readonly body = new UserBody();
+  private session: XRSession | null = null;
+  private base: XRReferenceSpace | null = null;
+  private aligned = false;
+  private spaceEpoch = 0;
+  private last: { frame: Omit<MediaFrame, 'ptsUs'>; atMs: number } | null = null;
+
+  /** `recentred`: the user's space has a new origin, which the relay must know. */
+  constructor(world: World, recentred: (spaceEpoch: number) => void) {
+    this.world = world;
+    this.recentred = recentred;
+  }
+
+  static async supported(): Promise<boolean> {
+    return (await navigator.xr?.isSessionSupported('immersive-vr').catch(() => false)) ?? false;
+  }
+
+  get active(): boolean {
+    return this.session !== null;
+  }
+
+  /** Enters VR; call it from a click. Throws what the browser says. `left` is called when the user leaves. */
+  async enter(left: () => void): Promise<void> {
+    const session = await navigator.xr!.requestSession('immersive-vr', {
+      requiredFeatures: ['local-floor'],
+      optionalFeatures: FEATURES,
+    });
+    const { renderer } = this.world.stage;
+    renderer.xr.enabled = true;
+    renderer.xr.setReferenceSpaceType('local-floor');
+    await renderer.xr.setSession(session as never);
+    this.session = session;
+    this.base = (await session.requestReferenceSpace('local-floor')) as XRReferenceSpace;
+    this.base.addEventListener('reset', () => this.realign());
+    this.aligned = false;
+    this.world.onXr = (frame) => this.look(frame);
+    session.addEventListener('end', () => {
+      this.session = this.base = this.last = null;
+      this.world.onXr = null;
+      left();
+    });
+  }
+
+  async leave(): Promise<void> {
+    await this.session?.end();
+  }
+
+  private realign(): void {
+    this.aligned = false;
+    this.spaceEpoch++;
+    this.recentred(this.spaceEpoch);
+  }
+
+  private look(frame: XRFrame): void {
+    if (!this.aligned) this.align(frame);
+    const space = this.world.stage.renderer.xr.getReferenceSpace() as XRReferenceSpace | null;
+    const viewer = space && frame.getViewerPose(space);
+    if (!space || !viewer) return;
+    const tracking = { head: tracked(viewer.transform), left: null as HandTracking | null, right: null as HandTracking | null };
+    for (const source of this.session!.inputSources) {
+      if (source.handedness === 'left' || source.handedness === 'right') {
+        tracking[source.handedness] = hand(frame, source, space);
+      }
+    }
+    const { ptsUs: _, ...pose } = poseFrame(this.body.pose(tracking), POSE_CODEC.s48, 0, this.spaceEpoch);
+    this.last = { frame: pose, atMs: performance.now() };
+  }
+
+  /** Makes the shared space: the user 1.5 m before the character, who stands at the origin, facing it. */
+  private align(frame: XRFrame): void {
+    const viewer = frame.getViewerPose(this.base!);
+    if (!viewer) return;
+    const { position, rotation } = tracked(viewer.transform);
+    const ahead = new Vector3(0, 0, -1).applyQuaternion(rotation);
+    const yaw = Math.atan2(-ahead.x, -ahead.z);
+    const turn = new Quaternion().setFromAxisAngle(new Vector3(0, 1, 0), yaw);
+    // the new origin lies 1.5 m ahead of the user on the floor, turned so that the user looks along its -z
+    const origin = new Vector3(position.x, 0, position.z).add(new Vector3(0, 0, -AWAY_M).applyQuaternion(turn));
+    const moved = new XRRigidTransform(
+      { x: origin.x, y: 0, z: origin.z },
+      { x: turn.x, y: turn.y, z: turn.z, w: turn.w },
+    );
+    this.world.stage.renderer.xr.setReferenceSpace(this.base!.getOffsetReferenceSpace(moved) as never);
+    this.aligned = true;
+  }
+
+  /** The newest pose as it goes up; null while nothing is tracked. */
+  next(ptsUs: number): MediaFrame | null {
+    if (!this.last || performance.now() - this.last.atMs > STALE_MS) return null;
+    return { ...this.last.frame, ptsUs };
+  }
+}
+
+function tracked({ position: p, orientation: q }: XRRigidTransform): Tracked {
+  return { position: new Vector3(p.x, p.y, p.z), rotation: new Quaternion(q.x, q.y, q.z, q.w) };
+}
+
+function hand(frame: XRFrame, source: XRInputSource, space: XRReferenceSpace): HandTracking | null {
+  const wristSpace = source.hand?.get('wrist');
+  const wrist = wristSpace && frame.getJointPose?.(wristSpace, space);
+  if (source.hand && wrist) {
+    const fingers = new Map<string, Quaternion>();
+    for (const [name, part] of FINGERS) {
+      const partSpace = name.startsWith(source.handedness) ? source.hand.get(part) : undefined;
+      const pose = partSpace && frame.getJointPose?.(partSpace, space);
+      if (pose) fingers.set(name, tracked(pose.transform).rotation);
+    }
+    return { wrist: tracked(wrist.transform), fingers };
+  }
+  // a controller: where it is held is where the hand is, and it points as the hand does
+  const grip = source.gripSpace && frame.getPose(source.gripSpace, space);
+  const ray = frame.getPose(source.targetRaySpace, space);
+  if (!grip || !ray) return null;
+  return { wrist: { position: tracked(grip.transform).position, rotation: tracked(ray.transform).rotation }, fingers: null };
+}
