@@ -98,9 +98,8 @@ async def listen(runner: web.AppRunner, host: str, port: int) -> int:
         await site.start()
     except OSError as exc:
         await runner.cleanup()
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {exc.strerror or exc}; choose another with port=N"
-        ) from None
+        what = "the port is in use" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        raise SettingsError(f"cannot listen on {host}:{port}: {what}; choose another with port=N") from None
     return int(runner.addresses[0][1])
 
 
