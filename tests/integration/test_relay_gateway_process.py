@@ -69,6 +69,24 @@ def test_killed_it_takes_its_redis_along():
         assert not redis.is_running() or redis.status() == psutil.STATUS_ZOMBIE
 
 
+def test_an_embedded_redis_that_was_killed_is_started_again():
+    with process() as child:
+        url = ready_url(child)
+        (first,) = psutil.Process(child.pid).children()
+        first.kill()
+        deadline = time.monotonic() + 5
+        seconds: list[psutil.Process] = []
+        while not seconds and time.monotonic() < deadline:
+            time.sleep(0.05)
+            seconds = [p for p in psutil.Process(child.pid).children() if p.pid != first.pid]
+        assert [p.name() for p in seconds] == ["redis-server"]
+        time.sleep(1.2)  # the gateway looks at the store once a second
+        assert urllib.request.urlopen(f"{url}/readyz", timeout=5).status == 200
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(5) == 0
+        assert not seconds[0].is_running()
+
+
 @pytest.fixture
 def run_main(monkeypatch, capsys):
     """`main` in this process: what it prints and returns when it cannot start."""
