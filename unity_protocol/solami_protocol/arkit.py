@@ -1,7 +1,7 @@
 """The 52 face blendshapes, in ARKit's order (the order of the wire and of `ready.face_names`).
 
-Source: the names of Apple's ARFaceAnchor.BlendShapeLocation. Live Link Face writes jawRight and mouthRight before their left
-counterparts; its CSV is written in that order by `solami.audio2face.live_link`.
+Source: the names of Apple's ARFaceAnchor.BlendShapeLocation. Live Link Face writes jawRight and
+mouthRight before their left counterparts; `solami.audio2face.live_link` writes its CSV in that order.
 """
 
 import numpy as np
