@@ -8,7 +8,7 @@ from typing import Literal
 
 from solami_protocol.control import EpochKind
 from solami_protocol.live import Cause
-from solami_relay.turn_events import (
+from solami_relay.turn_actions import (
     Action,
     CancelEpoch,
     CancelTurn,
@@ -18,7 +18,6 @@ from solami_relay.turn_events import (
     HoldEpoch,
     OpenEpoch,
     PauseEpoch,
-    Played,
     ReleaseEpoch,
     ReplayTurn,
     ReportHeard,
@@ -26,6 +25,7 @@ from solami_relay.turn_events import (
     TruncateEpoch,
     UnpauseEpoch,
 )
+from solami_relay.turn_events import Played
 from solami_relay.turn_settings import TurnSettings
 
 __all__ = ["Answer", "Answering"]
@@ -63,6 +63,8 @@ class Answer:
     filler: int | None = None
     filler_tried: bool = False
     said_slow: bool = False
+    worded: bool = True
+    """Whether the words of the turn are known."""
 
     @property
     def start_ms(self) -> float:
@@ -161,6 +163,13 @@ class Answering:
             self._order(CancelEpoch(a.epoch), a.epoch, "cancel", now_ms)
             self._out += (ReportHeard(a.turn, a.head_ms, True, True), self._verdict(a))
         self.answer = None
+
+    def withdraw(self) -> None:
+        """There is nothing to answer after all."""
+        if (a := self.answer) is not None:
+            self._drop_filler(a)
+            self._out += (CancelTurn(a.turn), FinishTurn(a.turn))
+            self.answer = None
 
     def take_back(self, now_ms: float) -> Answer | None:
         """The user was cut off: drop the epoch and return the answer, whose turn goes on."""

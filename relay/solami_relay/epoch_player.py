@@ -99,10 +99,10 @@ class EpochPlayer:
                 return None
         elif r.samples < end * SAMPLES_PER_FRAME:
             return None
-        lead_ms = begin * FRAME_MS - self.playhead.at(now_ms)
-        if lead_ms > self._settings.lead_ms:
+        head_ms = self.playhead.at(now_ms)
+        if end * FRAME_MS - head_ms > self._settings.lead_ms:
             return None
-        due = lead_ms <= self._settings.safe_lead_ms
+        due = begin * FRAME_MS - head_ms <= self._settings.safe_lead_ms
         waited_ms = now_ms - r.heard_at_ms(min(end * SAMPLES_PER_FRAME, r.samples))
         patient = not due or waited_ms < self._settings.face_late_ms
         if not r.ended and r.samples == end * SAMPLES_PER_FRAME and not due:

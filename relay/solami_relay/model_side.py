@@ -40,7 +40,8 @@ from solami_relay.entries import SessionMeta
 from solami_relay.face_side import FaceSide
 from solami_relay.health import Health
 from solami_relay.reply_buffer import CaptionLine, Reply
-from solami_relay.turn_events import Act, Event, ModelBack, ModelLost, ReplyFailed, ReplyReady, StartTurn, Words
+from solami_relay.turn_actions import StartTurn
+from solami_relay.turn_events import Act, Event, ModelBack, ModelLost, ReplyFailed, ReplyReady, Words
 from solami_relay.turn_log import TurnLog
 from solami_relay.upstream import Link, LinkDown, LinkEvent, LinkMessage, LinkUp
 from solami_relay.worker_settings import WorkerSettings

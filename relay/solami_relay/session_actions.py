@@ -23,7 +23,7 @@ from solami_relay.epoch_player import EpochPlayer, FaceHealth
 from solami_relay.health import Health
 from solami_relay.microphone import MEMORY_MS, Microphone
 from solami_relay.model_side import PART, ModelSide
-from solami_relay.turn_events import (
+from solami_relay.turn_actions import (
     Action,
     CancelEpoch,
     CancelTurn,
@@ -51,7 +51,6 @@ from solami_relay.worker_metrics import WorkerMetrics
 from solami_relay.worker_settings import WorkerSettings
 
 __all__ = ["SessionActions"]
-
 
 
 class SessionActions:
@@ -84,6 +83,9 @@ class SessionActions:
         self._confirmed_ms = 0.0
         self._first_audio_due = False
         self.player: EpochPlayer | None = None
+        """The epoch that is being sent."""
+        self.sounding: EpochPlayer | None = None
+        """The epoch that is being played, to its end at the client."""
 
     # -- what the loop tells ------------------------------------------------------------------------------------------
 
@@ -102,8 +104,10 @@ class SessionActions:
 
     def played(self, epoch: int, state: PlaybackState, audio_ms: float, now_ms: float) -> None:
         """The client reported its play head."""
-        if self.player is not None and self.player.head.epoch == epoch:
-            self.player.playhead.report(state, audio_ms, now_ms)
+        if self.sounding is not None and self.sounding.head.epoch == epoch:
+            self.sounding.playhead.report(state, audio_ms, now_ms)
+            if state in ("finished", "cut"):
+                self.sounding = None
         if state == "finished":
             self.put_meta(done_epoch=epoch, play_epoch=epoch, play_ms=audio_ms)
         elif state in ("held", "cut"):
@@ -182,10 +186,10 @@ class SessionActions:
             self._model.sound(turn, self._mic.take(turn))
 
     def _do_epoch(self, action: Action, now_ms: float) -> bool:
-        player = self.player
+        player = self.sounding
         match action:
             case OpenEpoch():
-                self.player = self._open_epoch(action, now_ms)
+                self.player = self.sounding = self._open_epoch(action, now_ms)
                 if action.kind != "filler":
                     self._health.restored(PART)
             case HoldEpoch(epoch=epoch):
@@ -199,7 +203,7 @@ class SessionActions:
                     player.playhead.go_on(now_ms)
                 self._order(Release(epoch=epoch), epoch)
             case CancelEpoch(epoch=epoch):
-                self.player = None
+                self.player = self.sounding = None
                 self._down.cancel(epoch)
                 self._order(Cancel(epoch=epoch), epoch)
             case PauseEpoch():

@@ -30,20 +30,22 @@ from solami_relay.microphone import Microphone
 from solami_relay.model_side import ModelSide
 from solami_relay.pack import fetch_pack, filler_of
 from solami_relay.place import before_user, in_new_space
+from solami_relay.presence import Presence
 from solami_relay.reply_buffer import Reply
 from solami_relay.session_actions import SessionActions
 from solami_relay.turn import TICK_MS, TurnEngine
+from solami_relay.turn_actions import OpenEpoch
 from solami_relay.turn_events import (
     ClientConnected,
     ClientGone,
     EpochDrained,
     Event,
-    OpenEpoch,
     Played,
     Reset,
     SoundFrame,
     Tick,
     TypedText,
+    UserLeft,
 )
 from solami_relay.upstream import LinkEvent
 from solami_relay.vad import level_of
@@ -106,6 +108,7 @@ class SessionWorker:
         self._echo_cancelled = True
         self._place: Place | None = None
         self._user_pose: MediaFrame | None = None
+        self._presence = Presence(settings.leave_m, settings.near_m, settings.leave_s)
         self._filler: Reply | None = None
         self._packs: set[asyncio.Task[None]] = set()
         self._ticked_ms = 0.0
@@ -208,6 +211,8 @@ class SessionWorker:
         if frame.kind is Kind.POSE:
             self._user_pose = frame
             self._model.pose(frame, self._engine.listening_turn or 0)
+            if self._place is not None and self._presence.left(frame, self._place):
+                self._step(UserLeft())
         elif frame.kind is Kind.AUDIO:
             self._actions.entry(entry.id, self._mic.time_ms)
             self._mic.ear.guard_db = -100.0 if self._echo_cancelled else self._echo_db()
@@ -219,7 +224,7 @@ class SessionWorker:
 
     def _echo_db(self) -> float:
         """Return the loudest that our own voice can be in the microphone now."""
-        player = self._actions.player
+        player = self._actions.sounding
         if player is None or player.held:
             return -100.0
         at = int(player.playhead.at(self._now_ms()) * 30 / 1000)

@@ -4,7 +4,6 @@ A voice opens a turn, a short pause begins its reply speculatively, a longer one
 Over a playing reply a voice first holds it; words, or their absence, decide within two seconds.
 """
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from solami_protocol.control import StateName
@@ -12,67 +11,43 @@ from solami_protocol.live import Cause
 from solami_relay.answering import Answer, Answering
 from solami_relay.endpoint import Endpointer, Signal, VoicePhase
 from solami_relay.overlap_words import Verdict, judge
-from solami_relay.turn_events import (
-    Act,
+from solami_relay.turn_actions import (
     Action,
     CancelTurn,
-    ClientConnected,
-    ClientGone,
     ConfirmTurn,
     EndTurn,
+    ReplayTurn,
+    ResumeTurn,
+    SendText,
+    SetState,
+    ShowTranscript,
+    StartTurn,
+)
+from solami_relay.turn_events import (
+    Act,
+    ClientConnected,
+    ClientGone,
     EpochDrained,
     Event,
     ModelBack,
     ModelLost,
     Played,
-    ReplayTurn,
     ReplyFailed,
     ReplyReady,
     Reset,
-    ResumeTurn,
-    SendText,
-    SetState,
-    ShowTranscript,
     SoundFrame,
-    StartTurn,
     Tick,
     TypedText,
     UserLeft,
     Words,
 )
 from solami_relay.turn_settings import TurnSettings
+from solami_relay.user_turn import ActMemory, Overlap, UserTurn
 
 __all__ = ["TICK_MS", "TurnEngine"]
 
 TICK_MS = 20
 """How often the engine wants a `Tick` while it is busy."""
-
-
-@dataclass(slots=True, kw_only=True)
-class UserTurn:
-    """A turn that is being made and not yet confirmed."""
-
-    turn: int
-    cause: Cause
-    began_ms: float
-    acts: list[str] = field(default_factory=list)
-    words: Words | None = None
-    """The words up to the pause; None while the voice goes on."""
-    ready: bool = False
-    failure: tuple[str, str] | None = None
-    act_ended: bool = False
-    forced_ms: float | None = None
-    """When the turn was ended although the voice goes on: it had grown too long."""
-
-
-@dataclass(slots=True)
-class Overlap:
-    """A voice over the answer that is not decided yet."""
-
-    since_ms: float
-    rejoins: bool
-    """The answer has only just begun: who goes on now was cut off."""
-    released: bool = False
 
 
 class TurnEngine:
@@ -86,8 +61,7 @@ class TurnEngine:
         self.answering = Answering(settings, next_epoch, self._out)
         self._user: UserTurn | None = None
         self._overlap: Overlap | None = None
-        self._acts_ended: dict[str, float] = {}
-        self._acts_seen: dict[str, float] = {}
+        self._acts = ActMemory(settings)
         self._state: StateName = "idle"
         self._connected = False
         self._gone_ms = now_ms
@@ -205,16 +179,13 @@ class TurnEngine:
                 self._rejoin(now_ms)
                 return
             self.answering.cut(now_ms)
-            self._acts_seen |= dict.fromkeys(self._acts_of(a), now_ms)
-        acts = [name for name, at_ms in self._acts_seen.items() if now_ms - at_ms <= self._settings.act_memory_ms]
+            for name in a.acts if a.cause == "act" else ():
+                self._acts.began(name, now_ms)
+        acts = self._acts.recent(now_ms)
         if self._user is not None:  # an act that the words join
             acts = list(dict.fromkeys([*self._user.acts, *acts]))
             self._out.append(CancelTurn(self._user.turn))
         self._open("voice", now_ms, acts, from_ms=self._ear.onset_ms)
-
-    @staticmethod
-    def _acts_of(a: Answer) -> list[str]:
-        return list(a.acts) if a.cause == "act" else []
 
     def _rejoin(self, now_ms: float) -> None:
         a = self.answering.take_back(now_ms)
@@ -264,6 +235,7 @@ class TurnEngine:
     def _words(self, w: Words, now_ms: float) -> None:
         u = self._user
         if u is None or u.turn != w.turn:
+            self._late_words(w, now_ms)
             return
         if not w.final:
             self._out.append(ShowTranscript(w.turn, w.text, False))
@@ -273,6 +245,16 @@ class TurnEngine:
             return  # words up to a pause that is over
         if self._overlap is not None:
             self._decide(u, w, now_ms)
+
+    def _late_words(self, w: Words, now_ms: float) -> None:
+        """Words of a turn that was confirmed without them: none at all means that there is nothing to answer."""
+        a = self.answering.answer
+        if a is None or a.turn != w.turn or a.worded or not w.final:
+            return
+        a.worded = True
+        self._out.append(ShowTranscript(w.turn, w.text, True))
+        if a.epoch is None and not a.acts and (not w.text.strip() or w.confidence < self._settings.confidence_min):
+            self.answering.withdraw()
 
     def _decide(self, u: UserTurn, w: Words, now_ms: float) -> None:
         verdict, content = judge(w.text)
@@ -320,14 +302,15 @@ class TurnEngine:
         self._overlap = None
         if u.cause == "voice":
             self._ear.reset()
-            self._out.append(ShowTranscript(u.turn, u.words.text if u.words else "", True))
+            if u.words is not None:
+                self._out.append(ShowTranscript(u.turn, u.words.text, True))
         if u.cause != "timer":
             self._noticed = False
-        for name in u.acts:
-            self._acts_seen.pop(name, None)
+        self._acts.answered(u.acts)
         self._out.append(ConfirmTurn(u.turn))
         answer = Answer(turn=u.turn, cause=u.cause, kind=kind, since_ms=now_ms, ready=u.ready, acts=tuple(u.acts))
         answer.failure = u.failure
+        answer.worded = u.cause != "voice" or u.words is not None
         self.answering.begin(answer, now_ms)
 
     def _typed(self, text: str, now_ms: float) -> None:
@@ -347,19 +330,17 @@ class TurnEngine:
     def _act(self, name: str, ended: bool, now_ms: float) -> None:
         u = self._user
         if ended:
-            self._acts_ended[name] = now_ms
-            if name in self._acts_seen:
-                self._acts_seen[name] = now_ms
+            self._acts.ended(name, now_ms)
             if u is not None and u.cause == "act" and name in u.acts:
                 u.act_ended = True
                 self._look_at_act(now_ms)
             return
-        again = now_ms - self._acts_ended.get(name, -1e9) < self._settings.act_again_ms
+        again = self._acts.again(name, now_ms)
         if u is not None and u.cause == "voice":
             if name not in u.acts:
                 u.acts.append(name)
         elif not again and u is None and self.answering.answer is None:
-            self._acts_seen[name] = now_ms
+            self._acts.began(name, now_ms)
             if name in self._settings.answered_acts:
                 self._out.append(EndTurn(self._open("act", now_ms, [name]).turn))
 

@@ -3,11 +3,12 @@
 Two witnesses. The silero network says whether there is speech, but ends late (a median of 99 ms on read English); the
 level says where it ends. A frame is voiced when it is above the level threshold and the network agrees within its
 window. The threshold is -45 dBFS, the definition of the last voiced sample; over steady noise it rises with the noise
-floor, and for somebody who speaks softly it comes down. Frames below it are decided at once, so that the network's 32 ms windows do not delay an endpoint.
+floor, and for somebody who speaks softly it comes down. Frames below it are decided at once, so that the network's
+32 ms windows do not delay an endpoint.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import onnxruntime
 
 from solami_relay.vad_settings import VadSettings
 
-__all__ = ["FRAME_SAMPLES", "RATE_HZ", "FrameHeard", "SpeechNetwork", "VoiceActivity"]
+__all__ = ["FRAME_SAMPLES", "RATE_HZ", "FrameHeard", "SpeechNetwork", "VoiceActivity", "level_of"]
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 160  # 10 ms
@@ -126,7 +127,7 @@ class VoiceActivity:
             self._follow_voice(level_of(window))
             while self._waiting:
                 heard = self._waiting.popleft()
-                decided.append(heard if self._speech or not heard.voiced else replace_voiced(heard))
+                decided.append(heard if self._speech or not heard.voiced else replace(heard, voiced=False))
         while self._waiting and not self._waiting[0].voiced:
             decided.append(self._waiting.popleft())
 
@@ -134,11 +135,6 @@ class VoiceActivity:
         s = self._settings
         forgotten_db = self._voice_db - s.forget_voice_db_s * WINDOW_SAMPLES / RATE_HZ
         self._voice_db = max(level_db, forgotten_db) if self._speech else max(forgotten_db, -100.0)
-
-
-def replace_voiced(heard: FrameHeard) -> FrameHeard:
-    """Return the frame as not voiced."""
-    return FrameHeard(heard.end_ms, False, heard.level_db)
 
 
 def level_of(pcm: np.ndarray) -> float:

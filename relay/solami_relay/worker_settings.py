@@ -48,3 +48,7 @@ class WorkerSettings(Settings):
     """How often waiting sessions are looked for, besides being told of them."""
     place_ahead_m: float = 1.5
     """Where the character stands: so far before the user, facing."""
+    leave_m: float = 4.0
+    """A user farther from the character than this for `leave_s` has left, until nearer than `near_m`."""
+    near_m: float = 3.0
+    leave_s: float = 1.0

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from aiohttp import WSMsgType, web
 from solami.speech.espeak import EspeakSynthesiser
 from solami.speech.interfaces import Voice
 from solami_protocol import control, face, live, media
+from solami_protocol.behaviours import BehaviourPack, Clip, PackClip
 from solami_protocol.messages import Message
 from solami_relay.bus import Bus
 from solami_relay.embedded_redis import EmbeddedRedis
@@ -57,13 +59,20 @@ class Services:
     poses: dict[int, int] = field(default_factory=dict)
     faces_asked: list[Message] = field(default_factory=list)
     sockets: set[asyncio.Transport] = field(default_factory=set)
+    live_sockets: set[web.WebSocketResponse] = field(default_factory=set)
     face_sockets: set[asyncio.Transport] = field(default_factory=set)
     port: int = 0
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         app = web.Application()
-        app.add_routes([web.get("/v1/live", self._live), web.get("/v1/face", self._face)])
+        app.add_routes(
+            [
+                web.get("/v1/live", self._live),
+                web.get("/v1/face", self._face),
+                web.get("/v1/characters/{id}/behaviours", self._behaviours),
+            ]
+        )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -79,11 +88,27 @@ class Services:
     def sent(self, kind: type[Message]) -> list:
         return [m for m in self.messages if isinstance(m, kind)]
 
+    async def see(self, act: live.ActSeen) -> None:
+        """Tell every worker that the user did something."""
+        for ws in self.live_sockets:
+            await ws.send_str(live.PerceptSeen(turn=0, acts=[act]).encode())
+
+    async def _behaviours(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in ("copper", "bramble"):
+            raise web.HTTPNotFound
+        clip = Clip(
+            state="think", name="hum", loop=False, root_m=np.zeros((15, 3), np.float32),
+            rotations=np.tile(REST, (15, 1, 1)), face=np.zeros((15, 52), np.float32), pcm=np.full(12_000, 900, np.int16),
+        )  # fmt: skip
+        pack = BehaviourPack(character=request.match_info["id"], clips=[PackClip.pack(clip)])
+        return web.json_response(text=pack.model_dump_json())
+
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         assert request.transport is not None
         self.sockets.add(request.transport)
+        self.live_sockets.add(ws)
         tasks: dict[int, asyncio.Task] = {}
         async for raw in ws:
             if raw.type == WSMsgType.BINARY:
@@ -113,6 +138,7 @@ class Services:
                 case live.LiveCancel() if turn in tasks:
                     tasks.pop(turn).cancel()
         self.sockets.discard(request.transport)
+        self.live_sockets.discard(ws)
         for task in tasks.values():
             task.cancel()
         return ws
@@ -317,19 +343,24 @@ class House:
     services: Services
     bus: Bus
     worker: Worker
+    tenant: str
 
 
 @contextlib.asynccontextmanager
 async def house(redis_url: str, services: Services | None = None, **worker: object) -> AsyncIterator[House]:
-    services = services or Services()
+    services, tenant = services or Services(), uuid.uuid4().hex[:12]  # a tenant a test: nothing is left of the last one
     await services.start()
     url = f"http://127.0.0.1:{services.port}"
     turn = {"greet": False, **worker.pop("turn", {})}  # type: ignore[dict-item]
     settings = RelaySettings.model_validate(
-        {"redis_url": redis_url, "model_server_url": url, "worker": {"face_url": url, "turn": turn, **worker}}
+        {
+            "redis_url": redis_url,
+            "tenant": tenant,
+            "model_server_url": url,
+            "worker": {"face_url": url, "turn": turn, **worker},
+        }
     )
-    bus = await Bus.connect(redis_url)
-    await bus._run("FLUSHALL")
+    bus = await Bus.connect(redis_url, tenant)
     work = Worker(bus, settings)
     client = Client(bus)
     tasks = [asyncio.create_task(work.run())]
@@ -338,7 +369,7 @@ async def house(redis_url: str, services: Services | None = None, **worker: obje
         await client.connect()
         tasks.append(asyncio.create_task(client.run()))
         await asyncio.sleep(0.1)
-        yield House(client, services, bus, work)
+        yield House(client, services, bus, work, tenant)
     finally:
         for task in reversed(tasks):
             task.cancel()
@@ -549,13 +580,83 @@ async def test_client_gone_holds_the_reply_and_coming_back_finishes_it(redis_url
         assert h.client.audio_ms(start.epoch) == pytest.approx(4000)
 
 
+async def test_wave_alone_is_answered_within_600_ms_of_its_end_and_once(redis_url: str) -> None:
+    async with house(redis_url) as h:
+        await h.services.see(live.ActSeen(name="wave", side="right", phase="began"))
+        await asyncio.sleep(0.8)
+        assert not h.client.all(control.EpochStart)
+        await h.services.see(live.ActSeen(name="wave", side="right", phase="ended"))
+        ended = time.monotonic()
+        (start,) = await h.client.wait(control.EpochStart)
+        await h.client.wait(control.EpochEnd)
+        assert h.client.time_of(h.client.frames(start.epoch, media.Kind.AUDIO)[0]) - ended <= 0.6
+        await h.client.wait(control.TurnDone, turn=1)
+        assert [m.cause for m in h.services.sent(live.LiveStart)] == ["act"]
+        assert [m.acts for m in h.client.all(control.Percept)] == [["wave"]]
+
+
+async def test_user_who_was_cut_off_is_answered_once_for_both_halves(redis_url: str, voice: np.ndarray) -> None:
+    services = Services(reply_s=3.0, words=lambda turn, s: "i would like" if s < 2.4 else "i would like a story")
+    async with house(redis_url, services) as h:
+        h.client.say(voice)
+        (first,) = await h.client.wait(control.EpochStart)
+        await asyncio.sleep(0.3)
+        h.client.say(voice)
+        await h.client.wait(control.Cancel, epoch=first.epoch)
+        await h.client.wait(control.TurnDone, turn=1)
+        assert [m.turn for m in h.client.all(control.EpochStart)] == [1, 1]
+        finals = [m.text for m in h.client.all(control.Transcript) if m.final]
+        assert finals == ["i would like", "i would like a story"]
+        assert len(h.services.sent(live.LiveStart)) == 1
+        heard = sum(len(p) for p in h.services.heard[1])
+        assert heard >= 2 * len(voice)
+        assert not h.client.all(control.TurnFailed)
+
+
+async def test_open_microphone_does_not_take_the_character_for_the_user(redis_url: str) -> None:
+    async with house(redis_url, Services(reply_s=4.0)) as h:
+        await h.client.connect(echo_cancelled=False)
+        await h.client.tell(control.TextInput(text="hello"))
+        await h.client.wait(control.EpochStart)
+        await asyncio.sleep(0.4)
+        echo = spoken("this is the character and nobody else at all").astype(np.float32)
+        h.client.say((echo / np.abs(echo).max() * 2500).astype(np.int16))  # some 20 dB below the tone that is played
+        await h.client.wait(control.TurnDone, turn=1)
+        assert not h.client.all(control.Hold)
+
+
+async def test_unknown_character_is_refused_and_a_known_one_greets(redis_url: str) -> None:
+    async with house(redis_url) as h:
+        await h.client.tell(control.CharacterSet(character="nobody"))
+        (error,) = await h.client.wait(control.ErrorMessage)
+        assert "nobody" in error.message
+        await h.client.tell(control.CharacterSet(character="bramble"))
+        (scene,) = await h.client.wait(control.Scene)
+        assert scene.character == "bramble"
+        (start,) = await h.client.wait(control.EpochStart)
+        assert start.kind == "greeting"
+        assert h.services.sent(live.LiveOpen)[-1].character == "bramble"
+        assert h.services.sent(live.LiveOpen)[-1].history == []
+
+
+async def test_long_thought_is_filled_with_a_sound_of_the_character(redis_url: str) -> None:
+    async with house(redis_url, Services(think_s=2.0)) as h:
+        await asyncio.sleep(0.2)
+        await h.client.tell(control.TextInput(text="hello"))
+        filler, reply = await h.client.wait(control.EpochStart, 2)
+        assert (filler.kind, reply.kind) == ("filler", "reply")
+        assert h.client.audio_ms(filler.epoch) == pytest.approx(500)
+        assert filler.epoch < reply.epoch
+
+
 async def test_session_is_leased_quickly_and_given_back(redis_url: str) -> None:
     async with house(redis_url) as h:
         began = time.monotonic()
         await h.bus.create_session("s2", character="copper")
-        while len(h.worker._tasks) < 2:
+        while await h.bus.unleased():  # noqa: ASYNC110 - the store has no event for it
             await asyncio.sleep(0.002)
         assert time.monotonic() - began < 0.15
-    bus = await Bus.connect(redis_url)
+        tenant = h.tenant
+    bus = await Bus.connect(redis_url, tenant)
     assert sorted(await bus.unleased()) == ["s1", "s2"]
     await bus.close()

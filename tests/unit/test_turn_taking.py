@@ -5,40 +5,43 @@ from typing import TypeVar
 import pytest
 
 from solami_relay.turn import TurnEngine
-from solami_relay.turn_events import (
-    Act,
+from solami_relay.turn_actions import (
     Action,
     CancelEpoch,
     CancelTurn,
-    ClientConnected,
-    ClientGone,
     ConfirmTurn,
     CountMissedReport,
     EndTurn,
-    EpochDrained,
-    Event,
     FailTurn,
     FinishTurn,
     HoldEpoch,
-    ModelBack,
-    ModelLost,
     OpenEpoch,
     PauseEpoch,
-    Played,
     ReleaseEpoch,
     ReplayTurn,
-    ReplyReady,
     ReportHeard,
     ResumeTurn,
     SaySlow,
     SendText,
     SetState,
-    SoundFrame,
+    ShowTranscript,
     StartTurn,
-    Tick,
     TruncateEpoch,
-    TypedText,
     UnpauseEpoch,
+)
+from solami_relay.turn_events import (
+    Act,
+    ClientConnected,
+    ClientGone,
+    EpochDrained,
+    Event,
+    ModelBack,
+    ModelLost,
+    Played,
+    ReplyReady,
+    SoundFrame,
+    Tick,
+    TypedText,
     Words,
 )
 from solami_relay.turn_settings import TurnSettings
@@ -133,6 +136,28 @@ def test_missing_words_are_waited_for_up_to_a_bound() -> None:
     bench.none(ConfirmTurn)
     bench.hush(200)
     assert bench.only(ConfirmTurn)[0] == 500 + 2500
+
+
+def test_words_that_come_after_the_bound_are_shown_and_answered() -> None:
+    bench = Bench()
+    bench.say(500)
+    bench.hush(2600)
+    bench.none(ShowTranscript)
+    bench.send(Words(1, "what is your name", True, 0.9))
+    assert bench.only(ShowTranscript)[1].text == "what is your name"
+    bench.send(ReplyReady(1))
+    bench.only(OpenEpoch)
+
+
+def test_late_news_that_there_were_no_words_ends_the_turn_quietly() -> None:
+    bench = Bench()
+    bench.say(500)
+    bench.hush(2600)
+    bench.send(Words(1, "", True, 0.0, 0.0))
+    bench.only(FinishTurn)
+    bench.hush(11_000)
+    bench.none(FailTurn)
+    assert bench.states()[-1] == "idle"
 
 
 def test_no_audio_at_all_counts_as_silence() -> None:
