@@ -35,12 +35,16 @@ async def _up(ports: dict[str, int], configs: Path, logs: Path | None) -> None:
     from solami_protocol.errors import SolamiError
 
     files = {name: configs / f"{name}.yaml" for name in ports if (configs / f"{name}.yaml").exists()}
+    with console.status("the page and its avatars"):
+        has_page = _page()
     with console.status("starting: model server, audio2face, redis, relay"):
         stack_context = running_stack(StackOptions(ports=ports, configs=files, log_dir=logs))
         stack = await stack_context.__aenter__()
     try:
         for name, part in stack.parts.items():
             console.print(f"{name:<8} {part.url}  (pid {part.pid})", markup=False)
+        if has_page:
+            console.print(f"Open {stack.parts['relay'].url} in a browser to talk.", markup=False)
         console.print(
             "Embedded: pocketsphinx hears clear English (about one word in five wrong), espeak-ng speaks like a "
             "machine, answers are chosen from the character's card."
@@ -55,3 +59,17 @@ async def _up(ports: dict[str, int], configs: Path, logs: Path | None) -> None:
         with console.status("stopping"):
             await stack_context.__aexit__(None, None, None)
         console.print("stopped; nothing is left running")
+
+
+def _page() -> bool:
+    """Build the page that the relay serves; say why when there is none."""
+    from solami.cli.console import console
+    from solami.headset.live_page import ensure_live_page
+    from solami_protocol.errors import MissingExtra
+
+    try:
+        ensure_live_page()
+    except MissingExtra as exc:
+        console.print(str(exc), markup=False)
+        return False
+    return True

@@ -6,6 +6,7 @@ The relay only serves the folder and knows nothing of bodies. `python -m solami.
 import shutil
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import solami
@@ -35,6 +36,9 @@ def ensure_live_page(characters: Path | None = None) -> Path:
     index = dist / "index.html"
     if not index.is_file() or index.stat().st_mtime < _newest(web):
         _build(web, index.is_file())
+    player = resources.files("solami.headset") / "templates" / "turn.html"
+    if player.is_file():  # the page fills it when the user saves a recording
+        (dist / "player.html").write_bytes(player.read_bytes())
     write_avatars(dist / "avatar", load_library(characters))
     return dist
 

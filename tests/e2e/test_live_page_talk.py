@@ -81,7 +81,8 @@ def assert_shown_as_sent(live) -> None:
         dot = np.abs(np.sum(np.asarray(frame["rot"]) * wanted, axis=-1)).clip(0, 1)
         angles.append(np.degrees(2 * np.arccos(dot)).max())
         jaws.append(abs(frame["jaw"] - sample(face[frame["epoch"]], frame["head"])[FACE_INDEX["jawOpen"]]))
-    assert max(angles) <= ANGLE_DEG, f"{max(angles):.2f} degrees off"
+    worst = int(np.argmax(angles))
+    assert max(angles) <= ANGLE_DEG, f"{max(angles):.2f} degrees off at {seen[worst]['epoch'], seen[worst]['head']}"
     assert max(jaws) <= JAW, f"jawOpen {max(jaws):.3f} off"
     # and the position that the frame was made for is the one that is heard
     late = [abs(s["late"]) for s in seen if s["late"] is not None]

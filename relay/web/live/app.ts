@@ -6,6 +6,7 @@ import { loadOptions, type Options, saveOptions } from './options.ts';
 import { OwnRig } from './ownrig.ts';
 import type { PackJson } from './pack.ts';
 import { wearFile, wireAvatars } from './dropped.ts';
+import { Recording } from './recording.ts';
 import { ask, listCharacters, SessionError, type Status } from './session.ts';
 import { type Gesture, StandIn } from './standin.ts';
 import { suggestions, three } from './suggest.ts';
@@ -23,6 +24,7 @@ export class App {
   readonly world: World;
   readonly standIn = new StandIn();
   readonly vr: Immersive;
+  readonly recording: Recording;
   talk: Talk | null = null;
   private cards: Card[] = [];
   private card: Card | null = null;
@@ -34,6 +36,7 @@ export class App {
   private constructor() {
     this.world = new World(get<HTMLCanvasElement>('view'), (report) => this.talk?.report(report));
     this.vr = new Immersive(this.world, (epoch) => this.talk?.recentred(epoch));
+    this.recording = new Recording(this.world);
     this.world.watch(() => {
       this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
     });
@@ -130,6 +133,8 @@ export class App {
       character: (id) => void this.show(id),
       turnOver: () => this.suggest(),
       microphone: (on) => get('mic').setAttribute('aria-pressed', String(on)),
+      message: (message) => this.recording.take(message),
+      said: (pcm) => this.recording.said(pcm),
     });
     talk.volume = this.options.volume;
     talk.speaking = !this.options.pushToTalk;
@@ -193,10 +198,21 @@ export class App {
     get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
     wireAvatars(this);
     void this.wireVr();
+    get('save-30').onclick = () => void this.save(30_000);
+    get('save-all').onclick = () => void this.save(Infinity);
     this.wireMicrophone();
     this.wireOptions();
     this.wirePointerAndKeys();
     addEventListener('pagehide', () => void this.talk?.stop());
+  }
+
+  private async save(ms: number): Promise<void> {
+    const as = get<HTMLSelectElement>('save-as').value as 'page' | 'model';
+    try {
+      await this.recording.save(ms, as, this.options.character, this.card?.name ?? 'character');
+    } catch (error) {
+      this.view.notice('saving', plain(error));
+    }
   }
 
   private async wireVr(): Promise<void> {

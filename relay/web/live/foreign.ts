@@ -1,6 +1,6 @@
 /** A body from a file that the user dropped: VRM 0.x, VRM 1.0, or a GLB with a humanoid skeleton. */
 
-import { Group, Mesh, type Object3D, Vector3 } from 'three';
+import { Box3, Group, Mesh, type Object3D, Vector3 } from 'three';
 import { GLTFLoader, type GLTF } from 'three/addons/loaders/GLTFLoader.js';
 import { type VRM, type VRMHumanBoneName, VRMLoaderPlugin, VRMUtils } from '@pixiv/three-vrm';
 import { matchNames, VRM_BONES } from './bones.ts';
@@ -13,6 +13,8 @@ import type { Rig } from './rig.ts';
 const MAX_BYTES = 100 * 2 ** 20;
 const NEEDED = ['pelvis', 'head', 'left_shoulder', 'right_shoulder', 'left_hip', 'right_hip'];
 const SPRING_STEP_S = 1 / 60;
+const OUR_HEIGHT_M = 1.75;
+const HEAD_SHARE = 1.55 / 1.75; // the head joint's height in a body's
 
 /** The file cannot be worn; `message` says why, for a person. */
 export class AvatarError extends Error {}
@@ -22,7 +24,7 @@ export class ForeignRig implements Rig {
   readonly title: string;
   readonly lacks: string[] = [];
   readonly kind: string;
-  /** Height of the eyes against the wire's body, for the camera. */
+  /** Its height against the wire's body, for the camera. */
   readonly scale: number;
   private readonly vrm: VRM | null;
   private readonly body: Retarget;
@@ -43,9 +45,9 @@ export class ForeignRig implements Rig {
       throw new AvatarError(`${name} has no skeleton of a person that we know: ${missing.join(', ')} not found among its bones.`);
     }
     this.body = new Retarget(this.root, nodes);
-    this.scale = this.body.scale;
     this.face = faceOf(scene, vrm);
     this.head = nodes.get('head')!;
+    this.scale = heightOf(scene, this.root, this.head) / OUR_HEIGHT_M;
     this.prepare(scene);
     this.note(scene);
   }
@@ -136,4 +138,11 @@ function glbNodes(scene: Object3D): Map<string, Object3D> {
   const nodes = new Map<string, Object3D>();
   for (const [joint, name] of matchNames([...byName.keys()])) nodes.set(joint, byName.get(name)!);
   return nodes;
+}
+
+/** How high the model is, metres; by its head joint where nothing is to be seen. */
+function heightOf(scene: Object3D, root: Object3D, head: Object3D): number {
+  const joint = root.worldToLocal(head.getWorldPosition(new Vector3())).y / HEAD_SHARE;
+  const top = new Box3().setFromObject(scene).max.y;
+  return Math.max(Number.isFinite(top) ? Math.min(top, 2 * Math.abs(joint)) : 0, joint, 0.3);
 }

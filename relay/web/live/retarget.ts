@@ -56,7 +56,8 @@ export class Retarget {
     }
     this.hips = nodes.get('pelvis')!;
     root.worldToLocal(this.hips.getWorldPosition(this.hipsRest));
-    this.scale = this.hipsRest.y / REST_OFFSETS[0][1];
+    // models for tests may have their hips on the ground
+    this.scale = this.hipsRest.y > 0.05 ? this.hipsRest.y / REST_OFFSETS[0][1] : 1;
   }
 
   private inRoot(node: Object3D): Quaternion {

@@ -25,6 +25,9 @@ export interface TalkEvents {
   character(id: string): void;
   turnOver(): void;
   microphone(on: boolean): void;
+  /** Everything the relay says, and every piece of the microphone that goes up. */
+  message(message: Down): void;
+  said(pcm: Int16Array): void;
 }
 
 export class Talk {
@@ -112,6 +115,7 @@ export class Talk {
     // pts follow the samples, not the arrival, for that jitters
     if (this.piecesUs === null || Math.abs(began - this.piecesUs) > DRIFT_US) this.piecesUs = began;
     if (!this.speaking) pcm.fill(0);
+    this.events.said(pcm);
     this.session.sendMedia(audioFrame(pcm, this.piecesUs));
     this.piecesUs += PIECE_US;
     const shown = this.speaking ? Math.min(1, Math.max(0, (level + 55) / 40)) : 0;
@@ -153,6 +157,7 @@ export class Talk {
 
   private take(message: Down): void {
     if (message.type !== 'pong') this.log.push(message);
+    this.events.message(message);
     this.world.playout.onMessage(message);
     switch (message.type) {
       case 'ready':
