@@ -8,7 +8,7 @@ import pytest
 from solami_protocol import quaternions as quat
 from solami_protocol.errors import InputError
 from solami_protocol.skeleton import FPS, MIRROR, REST_OFFSETS
-from solami_tokenizers.motion.augment import mirror_body, mirror_hands, mirror_label, scale_body, scale_tempo
+from solami_tokenizers.motion.augment import TABLES, mirror_label
 from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.contacts import contacts_of, gated_path
 from solami_tokenizers.motion.features import (
@@ -134,13 +134,13 @@ def test_other_rates_widths_and_nan_are_refused() -> None:
 def test_the_mirror_image_of_features_is_that_of_the_body() -> None:
     clip = wandering()
     body = body_features(clip)
-    mirrored = to_clip(mirror_body(body), mirror_hands(hand_features(clip)), start=RootState())
+    mirrored = to_clip(TABLES["body"].mirror(body), TABLES["hand"].mirror(hand_features(clip)), start=RootState())
     plain = to_clip(body, hand_features(clip), start=RootState())
     expected = places(plain)[:, MIRROR] * [-1, 1, 1]
     assert np.allclose(REST_OFFSETS[MIRROR] * [-1, 1, 1], REST_OFFSETS)  # our skeleton is its own mirror image
     np.testing.assert_allclose(places(mirrored)[:, :22], expected[:, :22], atol=1e-4)
     np.testing.assert_allclose(places(mirrored)[:, 25:], expected[:, 25:], atol=1e-4)
-    np.testing.assert_array_equal(mirror_body(mirror_body(body)), body)
+    np.testing.assert_array_equal(TABLES["body"].mirror(TABLES["body"].mirror(body)), body)
 
 
 def test_labels_are_mirrored_word_by_word() -> None:
@@ -151,10 +151,10 @@ def test_labels_are_mirrored_word_by_word() -> None:
 
 def test_tempo_and_height_scale_what_they_should() -> None:
     body = body_features(wandering())
-    fast = scale_tempo(body, np.full(90, 1.1, np.float32))
+    fast = TABLES["body"].retime(body, np.full(90, 1.1, np.float32))
     np.testing.assert_allclose(fast[:, :3], body[:, :3] * 1.1, rtol=1e-5)
     np.testing.assert_array_equal(fast[:, 3:], body[:, 3:])
-    tall = scale_body(body, np.full(90, 1.15, np.float32))
+    tall = TABLES["body"].resize(body, np.full(90, 1.15, np.float32))
     np.testing.assert_allclose(tall[:, HEIGHT], body[:, HEIGHT] * 1.15, rtol=1e-5)
     np.testing.assert_allclose(tall[:, VELOCITY], body[:, VELOCITY] * 1.15, rtol=1e-5)
     np.testing.assert_array_equal(tall[:, YAW_RATE], body[:, YAW_RATE])
@@ -256,3 +256,10 @@ def test_motion_data_survives_a_file(tmp_path: Path) -> None:
     (tmp_path / "other.npz").write_bytes((tmp_path / "motion.npz").read_bytes()[:2000])
     with pytest.raises(InputError, match=r"other\.npz"):
         MotionData.load(tmp_path / "other.npz")
+
+
+def test_solami_features_are_mirrored_as_ours() -> None:
+    clip = to_clip(body_features(wandering()))
+    ours = to_clip(TABLES["body"].mirror(body_features(clip)))
+    theirs = from_solami_features(TABLES["solami_body"].mirror(solami_features(clip)[:, :135]))
+    np.testing.assert_allclose(places(theirs)[:, :22], places(ours)[:-1, :22], atol=2e-3)

@@ -1,51 +1,69 @@
-"""What else a recording shows: its mirror image, another tempo, another body height."""
+"""What else a recording shows: its mirror image, another tempo, another body height.
+
+Each is a table over the columns of one kind of features, so that a whole batch takes a few array operations.
+"""
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
 from solami_protocol.skeleton import MIRROR
-from solami_tokenizers.motion.features import (
-    BODY_WIDTH,
-    FIRST_FINGER,
-    HAND_WIDTH,
-    HEIGHT,
-    JOINT_TURNS,
-    ROOT_TURN,
-    VELOCITY,
-    YAW_RATE,
-)
+from solami_tokenizers.motion.features import FIRST_FINGER
 
-__all__ = ["mirror_body", "mirror_contacts", "mirror_hands", "mirror_label", "scale_body", "scale_tempo"]
+__all__ = ["TABLES", "FeatureTable", "mirror_contacts", "mirror_label"]
 
 # the mirror image of R is M R M with M = diag(-1, 1, 1): signs of its first two columns
 _SIX_SIGNS = np.array([1, -1, -1, -1, 1, 1], dtype=np.float32)
-_BODY_PARTNERS = MIRROR[1:22] - 1
-_FINGER_PARTNERS = MIRROR[FIRST_FINGER:] - FIRST_FINGER
 _WORDS = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 _SIDE = re.compile(r"(?<![A-Za-z])(left|right|Left|Right)(?![a-z])")
 
 
-def mirror_body(body: np.ndarray) -> np.ndarray:
-    """Return body features (..., 136) of the mirror image (left and right swapped)."""
-    assert body.shape[-1] == BODY_WIDTH
-    out = body.copy()
-    out[..., YAW_RATE] = -body[..., YAW_RATE]
-    out[..., VELOCITY.start] = -body[..., VELOCITY.start]
-    out[..., ROOT_TURN] = body[..., ROOT_TURN] * _SIX_SIGNS
-    out[..., JOINT_TURNS] = _swap(body[..., JOINT_TURNS], _BODY_PARTNERS)
-    return out
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """How the columns of one kind of features (D of them) change."""
+
+    partner: np.ndarray
+    """(D,) which column each takes over in the mirror image,"""
+    sign: np.ndarray
+    """(D,) and with which sign."""
+    timed: np.ndarray
+    """(D,) bool: rates and steps, which grow with the tempo."""
+    sized: np.ndarray
+    """(D,) bool: lengths, which grow with the body."""
+
+    def mirror(self, features: np.ndarray) -> np.ndarray:
+        """Return features (..., D) of the mirror image (left and right swapped)."""
+        return features[..., self.partner] * self.sign
+
+    def retime(self, features: np.ndarray, tempo: np.ndarray) -> np.ndarray:
+        """Return features (..., D) of frames taken `tempo` (...) times as far apart: their rates grow."""
+        return features * np.where(self.timed, tempo[..., None], np.float32(1))
+
+    def resize(self, features: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Return features (..., D) of a body `scale` (...) times as tall: its height and its way grow."""
+        return features * np.where(self.sized, scale[..., None], np.float32(1))
 
 
-def mirror_hands(hands: np.ndarray) -> np.ndarray:
-    """Return hand features (..., 180) of the mirror image."""
-    assert hands.shape[-1] == HAND_WIDTH
-    return _swap(hands, _FINGER_PARTNERS)
+def _table(lead: list[tuple[float, bool, bool]], joints: np.ndarray) -> FeatureTable:
+    """Return the table of leading columns (mirror sign, timed, sized), then rot6d of joints with these partners."""
+    first, six = len(lead), 6 * len(joints)
+    partner = np.concatenate([np.arange(first), first + (6 * joints[:, None] + np.arange(6)).reshape(-1)])
+    sign = np.concatenate([[row[0] for row in lead], np.tile(_SIX_SIGNS, len(joints))]).astype(np.float32)
+    timed = np.array([row[1] for row in lead] + [False] * six)
+    sized = np.array([row[2] for row in lead] + [False] * six)
+    return FeatureTable(partner, sign, timed, sized)
 
 
-def _swap(six: np.ndarray, partners: np.ndarray) -> np.ndarray:
-    joints = six.reshape(*six.shape[:-1], len(partners), 6)
-    return (joints[..., partners, :] * _SIX_SIGNS).reshape(six.shape)
+_BODY = MIRROR[:22]
+_FINGERS = MIRROR[FIRST_FINGER:] - FIRST_FINGER
+_STEP = [(-1.0, True, True), (1.0, True, True)]  # x and z of the root's velocity or displacement
+_HEIGHT = [(1.0, False, True)]
+TABLES: dict[str, FeatureTable] = {
+    "body": _table([(-1.0, True, False), *_STEP, *_HEIGHT], _BODY),
+    "hand": _table([], _FINGERS),
+    "solami_body": _table([*_STEP, *_HEIGHT], _BODY),
+}
 
 
 def mirror_contacts(contacts: np.ndarray) -> np.ndarray:
@@ -56,18 +74,3 @@ def mirror_contacts(contacts: np.ndarray) -> np.ndarray:
 def mirror_label(label: str) -> str:
     """Return a label with left and right swapped, word by word: `wave-left-hand` becomes `wave-right-hand`."""
     return _SIDE.sub(lambda found: _WORDS[found[0]], label)
-
-
-def scale_tempo(body: np.ndarray, tempo: np.ndarray) -> np.ndarray:
-    """Return body features (..., 136) of frames taken `tempo` (...) times as far apart: the rates that change."""
-    out = body.copy()
-    out[..., :3] *= tempo[..., None]
-    return out
-
-
-def scale_body(body: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return body features (..., 136) of a body `scale` (...) times as tall: its height and its way grow."""
-    out = body.copy()
-    out[..., VELOCITY] *= scale[..., None]
-    out[..., HEIGHT] *= scale[..., None]
-    return out

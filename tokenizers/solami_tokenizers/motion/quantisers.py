@@ -94,12 +94,22 @@ class Quantiser(nn.Module):
         """Return quantised latents (B, T, D); mask (B, T) bool leaves out tokens that do not count."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
+            self._prepare()
             if isinstance(self.inner, FSQ):
                 out, codes = self.inner(latents)
                 return Quantised(out, codes[..., None].long(), latents.new_zeros(()))
             out, codes, loss = self.inner(latents, mask=None if mask is None or mask.all() else mask)
             codes = codes if codes.ndim == 3 else codes[..., None]
             return Quantised(out, codes, loss.sum())
+
+    def _prepare(self) -> None:
+        """See to it that no codebook is still empty when it is used."""
+        ready = all(bool(b) for name, b in self.named_buffers() if name.endswith("initted"))
+        if not ready and not self.training:
+            raise InputError("this tokenizer has never been trained: its codebook is empty")
+        if isinstance(self.inner, ResidualVQ):
+            # a codebook is filled from the first batch that it sees, so the first one leaves none out
+            self.inner.quantize_dropout = self.settings.drop and ready and self.settings.depth > 1
 
     def latents_of(self, codes: Tensor) -> Tensor:
         """Return latents (B, T, D) float32 of codes (B, T, Q); the caller has checked them."""

@@ -1,0 +1,94 @@
+"""How good a tokenizer is on clips that it was not trained on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from solami_protocol.errors import InputError
+from solami_protocol.skeleton import FPS
+from solami_tokenizers.motion import metrics
+from solami_tokenizers.motion.clip import Clip
+from solami_tokenizers.motion.contacts import contacts_of
+from solami_tokenizers.motion.features import RootState, to_clip
+from solami_tokenizers.motion.kinematics import forward
+from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
+from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+__all__ = ["Pair", "evaluate", "reconstruct", "scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A recording and its reconstruction, frame by frame."""
+
+    true: Clip
+    made: Clip
+    codes: np.ndarray
+    """(T', Q) int64."""
+
+
+def reconstruct(tokenizer: MotionTokenizer, clip: Clip) -> Pair:
+    """Return a clip and what the tokenizer makes of it, both from x = z = 0 and facing +z."""
+    features = tokenizer.features_of(clip)
+    codes = tokenizer.encode(features)
+    decoded, contacts = tokenizer.decode_with_contacts(codes, frames=len(features))
+    made = tokenizer.clip_of(decoded, contacts, RootState(), name=clip.name)
+    return Pair(clip, made, codes)
+
+
+def clips_of(data: MotionData, entries: Iterable[ClipEntry]) -> Iterable[Clip]:
+    """Yield the clips of entries, from x = z = 0 and facing +z."""
+    for entry in entries:
+        yield to_clip(data.body[data.frames_of(entry)], name=entry.name)
+
+
+def scores(pair: Pair) -> dict[str, float]:
+    """Return the figures of one clip (see `metrics`); SOLAMI's features lack the last frame, which is left out."""
+    frames = min(pair.true.frames, pair.made.frames)
+    true = forward(pair.true.root_m[:frames], pair.true.rotations[:frames], body_only=True)[0]
+    made = forward(pair.made.root_m[:frames], pair.made.rotations[:frames], body_only=True)[0]
+    standing = contacts_of(pair.true)[:frames]
+    away = np.linalg.norm(made[-1, 0, [0, 2]] - true[-1, 0, [0, 2]])
+    return {
+        "mpjpe_mm": metrics.mpjpe_mm(made, true),
+        "world_mpjpe_mm": metrics.world_mpjpe_mm(made, true),
+        "pa_mpjpe_mm": metrics.pa_mpjpe_mm(made, true),
+        "wrist_mm": metrics.wrist_mm(made, true),
+        "rotation_deg": metrics.rotation_error_deg(
+            pair.made.rotations[:frames, 1:22], pair.true.rotations[:frames, 1:22]
+        ),
+        "acceleration_m_s2": metrics.acceleration_error_m_s2(made, true, FPS),
+        "jitter_ratio": metrics.jitter_ratio(made, true),
+        "energy_ratio": metrics.energy_ratio(made, true),
+        "foot_skate_cm_s": metrics.foot_skate_cm_s(made, standing, FPS),
+        "recorded_skate_cm_s": metrics.foot_skate_cm_s(true, standing, FPS),
+        "drift_m_per_min": float(away / (frames / FPS) * 60),
+    }
+
+
+def evaluate(tokenizer: MotionTokenizer, data: MotionData, split: str, clips: int | None = None) -> dict[str, float]:
+    """Return the mean figures over the clips of a split (the first `clips` of them), and those of the codes.
+
+    Figures that a clip cannot have (skate without a standing foot) are left out of its mean.
+    """
+    rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
+    for clip in clips_of(data, data.of(split)[:clips]):
+        if clip.frames < 4:
+            continue
+        pair = reconstruct(tokenizer, clip)
+        rows.append(scores(pair))
+        for level, size in enumerate(tokenizer.quantiser.sizes):
+            counts[level] += metrics.code_counts(pair.codes[:, level], size)
+    if not rows:
+        raise InputError(f"motion data: no clip of 4 or more frames in split '{split}'")
+    figures: dict[str, float] = {}
+    for name in rows[0]:
+        known = [row[name] for row in rows if np.isfinite(row[name])]
+        if known:
+            figures[name] = float(np.mean(known))
+    figures["code_usage"] = float(np.mean([metrics.usage(c) for c in counts]))
+    figures["perplexity"] = float(np.mean([metrics.perplexity(c) for c in counts]))
+    figures["entropy"] = float(np.mean([metrics.entropy_share(c) for c in counts]))
+    figures["clips"] = len(rows)
+    return figures

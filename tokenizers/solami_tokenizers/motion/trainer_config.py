@@ -1,0 +1,76 @@
+"""Settings of a training: one YAML file, changed by `key=value`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from solami_protocol.settings import Settings
+from solami_tokenizers.motion.losses import LossSettings
+from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
+
+__all__ = ["AugmentSettings", "TrainSettings"]
+
+
+class AugmentSettings(Settings):
+    """Variation of the recordings; 0 turns a kind off."""
+
+    mirror: float = Field(0.5, ge=0, le=1)
+    """Share of windows that show the mirror image."""
+    tempo: float = Field(0.1, ge=0, lt=0.5)
+    """Windows play between 1 - tempo and 1 + tempo times as fast."""
+    height: float = Field(0.15, ge=0, lt=0.5)
+    """Bodies are between 1 - height and 1 + height times as tall."""
+    noise: float = Field(0.01, ge=0)
+    """Deviation of the noise on the encoder's input, in deviations of the features."""
+    code_swap: float = Field(0.05, ge=0, lt=1)
+    """Share of tokens that the decoder gets at random: a language model errs, too."""
+
+
+class TrainSettings(Settings):
+    """One training."""
+
+    name: str = "body-512"
+    data: Path = Path("runs/motion.npz")
+    """Motion data at 30 frames a second (see `MotionData`)."""
+    out: Path = Path("runs/tokenizer")
+    """The folder of all trainings; this one writes to `out/name`."""
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    loss: LossSettings = LossSettings()
+    augment: AugmentSettings = AugmentSettings()
+    statistics: Literal["floors", "plain"] = "floors"
+    """Deviations with floors by group, or by dimension alone (as SOLAMI)."""
+
+    steps: int = Field(20_000, ge=1)
+    minutes: float = Field(0, ge=0)
+    """Ends after this time even when steps are left, the learning rate following the clock; 0: no limit."""
+    batch: int = Field(64, ge=1)
+    window: int = Field(64, ge=8, multiple_of=4)
+    """Frames of a training window."""
+    long_window: int = Field(192, ge=8, multiple_of=4)
+    """Frames of the windows of the last part, as many frames a batch: longer than the receptive field."""
+    long_share: float = Field(0.3, ge=0, le=1)
+    """The last part's share of the steps."""
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    weight_decay: float = Field(1e-4, ge=0)
+    clip: float = Field(1.0, gt=0)
+    ramp: float = Field(0.4, ge=0, le=1)
+    """Share of the steps over which the geometry terms come in."""
+    average: float = Field(0.999, ge=0, lt=1)
+    """Running mean of the weights, which is what is validated and kept."""
+
+    seed: int = 0
+    threads: int = Field(1, ge=1)
+    device: str = "cpu"
+    precision: Literal["bf16", "fp32"] = "bf16"
+    log_every: int = Field(100, ge=1)
+    validate_every: int = Field(1000, ge=1)
+    checkpoint_every_s: float = Field(180, gt=0)
+    tensorboard: bool = False
+    """Write TensorBoard events beside `log.jsonl`; needs the package `tensorboard`."""
+
+    @property
+    def folder(self) -> Path:
+        """Return where this training writes."""
+        return self.out / self.name
