@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from solami.cli.bench_clients import clients
+
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(clients)
 
 
 @app.callback()

@@ -30,6 +30,8 @@ export class World {
   rig: Rig | null = null;
   voice: Voice | null = null;
   reducedMotion = false;
+  /** When the character was first drawn, milliseconds after the page was opened. */
+  firstViewMs: number | null = null;
   /** Sees every frame of the immersive mode. */
   onXr: ((frame: XRFrame) => void) | null = null;
   /** Milliseconds of main-thread work of the last frames, drawing apart. */
@@ -158,6 +160,7 @@ export class World {
     this.stage.draw();
     this.count(this.workMs, drawn - began);
     this.count(this.drawMs, performance.now() - drawn);
+    if (rig) this.firstViewMs ??= performance.now();
   }
 
   private count(kept: number[], ms: number): void {
