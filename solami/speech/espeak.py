@@ -4,6 +4,7 @@ espeak marks a stop at its burst; its closure, which is what lips show, lies bef
 where the sound says that the phone begins.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -67,8 +68,12 @@ class EspeakSynthesiser:
         to_ms = 1000.0 / rate_hz
         total_ms = 1000.0 * len(out) / SPEECH_RATE_HZ
         phones = _phones(spoken, [(s - zero) * to_ms for s in starts], [(e - zero) * to_ms for e in ends], total_ms)
-        moved = {m.sample: s for m, s in zip(spoken, starts, strict=True)}
-        words = [(m.at, (moved.get(m.sample, m.sample) - zero) * to_ms) for m in marks if isinstance(m, WordMark)]
+        at_phone = [m.sample for m in spoken]
+        words = [
+            (m.at, (starts[min(bisect_left(at_phone, m.sample), len(starts) - 1)] - zero) * to_ms)
+            for m in marks
+            if isinstance(m, WordMark)
+        ]
         return Spoken(phrase, out, phones, _words(phrase, words, (over - zero) * to_ms))
 
 
@@ -98,12 +103,12 @@ def _bounds(pcm: np.ndarray, marks: Sequence[PhoneMark], over: int, rate_hz: int
 
 
 def _release_lips(starts: list[int], marks: Sequence[PhoneMark], over: int, rate_hz: int) -> None:
-    """End /p/ and /b/ shortly behind their burst, in place, where a vowel follows and a closure came before."""
+    """End each /p/ shortly behind its burst, in place, where a vowel follows (/b/ hums while it is closed)."""
     shortest, burst = round(_SHORTEST_S * rate_hz), round(_BURST_S * rate_hz)
     for i in range(len(starts) - 1):
         closed = marks[i].sample - starts[i] >= shortest
         released = marks[i].sample + burst
-        if phones_of(marks[i].ipa) in (("p",), ("b",)) and phones_of(marks[i + 1].ipa)[0] in VOWELS and closed:
+        if phones_of(marks[i].ipa) == ("p",) and phones_of(marks[i + 1].ipa)[0] in VOWELS and closed:
             starts[i + 1] = max(starts[i] + shortest, min(starts[i + 1], released))
 
 

@@ -113,7 +113,7 @@ class EspeakLibrary:
             known = ", ".join(PRESETS)
             raise SettingsError(
                 f"voice.speaker: espeak-ng has no voice {voice.speaker!r}; expected one of {known}, or an espeak voice "
-                "such as en-us, en-gb or en-us+f3"
+                "such as en-us, en-gb-x-rp or en-us+f3"
             )
         pitch = 50 + voice.pitch * _PITCH_STEP
         self._lib.espeak_SetParameter(_RATE, round(_BASE_WPM * voice.rate), 0)

@@ -28,11 +28,11 @@ def split_phrases(text: str) -> list[str]:
     phrases: list[list[str]] = [[]]
     for token in text.split():
         current = phrases[-1]
-        if current and _spoken(token) and (_ends(current) or _too_long(current, token)):
+        if any(map(_spoken, current)) and _spoken(token) and (_ends(current) or _too_long(current, token)):
             phrases.append([token])
         else:
             current.append(token)
-    return [" ".join(words) for words in phrases if any(map(_spoken, words))]
+    return [" ".join(words) for words in phrases] if any(map(_spoken, phrases[0])) else []
 
 
 def speakable(phrase: str) -> str:
