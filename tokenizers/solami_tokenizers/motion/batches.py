@@ -14,7 +14,7 @@ from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.solami_features import SOLAMI_BODY, solami_features
 from solami_tokenizers.motion.trainer_config import AugmentSettings
 
-__all__ = ["Batch", "WindowSampler", "features_for"]
+__all__ = ["Batch", "WindowSampler", "features_for", "frames_that_count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,17 @@ def features_for(data: MotionData, kind: str) -> np.ndarray:
 
 
 class WindowSampler:
-    """Draws windows of one split; the same generator state gives the same windows."""
+    """Draws windows of some clips; the same generator state gives the same windows."""
 
     def __init__(
-        self, data: MotionData, features: np.ndarray, kind: str, normaliser: Normaliser, augment: AugmentSettings
+        self,
+        data: MotionData,
+        clips: tuple[ClipEntry, ...],
+        features: np.ndarray,
+        kind: str,
+        normaliser: Normaliser,
+        augment: AugmentSettings,
     ) -> None:
-        clips = data.of("train")
         self._starts = np.array([clip.start for clip in clips])
         self._frames = np.array([clip.frames for clip in clips])
         self._chance = self._frames / self._frames.sum()
@@ -103,8 +108,7 @@ class WindowSampler:
         )
 
 
-def train_frames(data: MotionData, features: np.ndarray) -> np.ndarray:
-    """Return the features of the training clips' frames that count, for statistics."""
-    clips: tuple[ClipEntry, ...] = data.of("train")
+def frames_that_count(data: MotionData, clips: tuple[ClipEntry, ...], features: np.ndarray) -> np.ndarray:
+    """Return the features of these clips' frames that count, for statistics."""
     index = np.concatenate([np.arange(clip.start, clip.start + clip.frames) for clip in clips])
     return features[index[data.valid[index]]]

@@ -26,7 +26,7 @@ def evaluate_hands(tokenizer: MotionTokenizer, data: MotionData, split: str) -> 
     """Return finger errors in mm relative to the wrist, jitter, and the figures of the codes, over a split's clips."""
     assert data.hands is not None
     rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
-    for entry in data.of(split):
+    for entry in data.with_hands(split):
         true = data.hands[data.frames_of(entry)]
         codes = tokenizer.encode(true)
         made = tokenizer.decode(codes, frames=len(true))

@@ -64,12 +64,19 @@ class MotionData:
         if ends and max(ends) > frames:
             raise InputError(f"motion data: the clips end at frame {max(ends)}, the arrays at {frames}")
 
-    def of(self, split: str) -> tuple[ClipEntry, ...]:
-        """Return the clips of one split; raises InputError when it is empty."""
-        found = tuple(clip for clip in self.clips if clip.split == split)
+    def of(self, *splits: str) -> tuple[ClipEntry, ...]:
+        """Return the clips of some splits; raises InputError when there are none."""
+        found = tuple(clip for clip in self.clips if clip.split in splits)
         if not found:
-            known = sorted({clip.split for clip in self.clips})
-            raise InputError(f"motion data: no clip in split '{split}'; it has {', '.join(known) or 'no clips at all'}")
+            known = ", ".join(sorted({clip.split for clip in self.clips})) or "no clips at all"
+            raise InputError(f"motion data: no clip in split '{' '.join(splits)}'; it has {known}")
+        return found
+
+    def with_hands(self, *splits: str) -> tuple[ClipEntry, ...]:
+        """Return the clips of some splits whose fingers are known (label `hands_from` says of others: none)."""
+        found = tuple(clip for clip in self.of(*splits) if clip.labels.get("hands_from") != "none")
+        if self.hands is None or not found:
+            raise InputError(f"motion data: no clip with fingers in split '{' '.join(splits)}'; hands need some")
         return found
 
     def frames_of(self, clip: ClipEntry) -> slice:

@@ -31,8 +31,10 @@ class TrainSettings(Settings):
     """One training."""
 
     name: str = "body-512"
-    data: Path = Path("runs/motion.npz")
-    """Motion data at 30 frames a second (see `MotionData`)."""
+    data: Path = Path("runs/data/motion")
+    """A collection that `solami data prepare` wrote, or a `.npz` of `MotionData`."""
+    train_splits: tuple[str, ...] = ("train",)
+    """What to learn from; `authored_train` adds made-up motion where a collection has it."""
     out: Path = Path("runs/tokenizer")
     """The folder of all trainings; this one writes to `out/name`."""
     tokenizer: TokenizerSettings = TokenizerSettings()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from solami_protocol.errors import InputError
-from solami_tokenizers.motion.batches import Batch, WindowSampler, features_for, train_frames
+from solami_tokenizers.motion.batches import Batch, WindowSampler, features_for, frames_that_count
 from solami_tokenizers.motion.evaluation import evaluate
 from solami_tokenizers.motion.losses import Losses, losses_of
 from solami_tokenizers.motion.metrics import code_counts, entropy_share, perplexity, usage
@@ -62,10 +62,11 @@ class Trainer:
         self.settings, self.data, self.overfit = settings, data, overfit
         kind = settings.tokenizer.features
         features = features_for(data, kind)
-        seen = train_frames(data, features)
+        clips = (data.with_hands if kind == "hand" else data.of)(*settings.train_splits)
+        seen = frames_that_count(data, clips, features)
         normaliser = Normaliser.fit(seen) if settings.statistics == "floors" else Normaliser.plain(seen)
         self.tokenizer = MotionTokenizer(settings.tokenizer, normaliser).to(settings.device)
-        self.sampler = WindowSampler(data, features, kind, normaliser, settings.augment)
+        self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment)
         self.rng = np.random.default_rng(settings.seed)
         self.optimiser = torch.optim.AdamW(
             self.tokenizer.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True

@@ -1,0 +1,205 @@
+"""`solami tokenizer`: train, judge and use motion tokenizers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from solami_tokenizers.motion.motion_data import MotionData
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Motion tokenizers: train, eval, encode, decode.")
+_Name = Annotated[str, typer.Argument(help="A tokenizer that ships (body-512) or the folder of one.")]
+_Data = Annotated[Path, typer.Option(help="A prepared collection, or a .npz of motion data.")]
+_COLLECTION = Path("runs/data/motion")
+
+
+@app.callback()
+def _group() -> None:
+    """Train, judge and use motion tokenizers."""
+
+
+def load_data(path: Path, hands: bool = False) -> "MotionData":
+    """Return the motion data of a prepared collection or a `.npz`; raises InputError that names the file."""
+    from solami_datasets.collection import Collection
+    from solami_tokenizers.motion.motion_data import MotionData
+
+    if path.suffix == ".npz":
+        return MotionData.load(path)
+    return Collection.open(path).motion_data(hands=hands)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file, e.g. configs/tokenizer/body-512.yaml.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, e.g. steps=500 tokenizer.width=128.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    replace: Annotated[bool, typer.Option(help="Start anew where a checkpoint exists.")] = False,
+    overfit_batch: Annotated[bool, typer.Option(help="Learn one batch by heart: does it learn at all?")] = False,
+) -> None:
+    """Train a tokenizer. Ctrl-C saves and ends; `--resume` goes on exactly there.
+
+    \b
+    solami tokenizer train configs/tokenizer/body-512.yaml minutes=60
+    """
+    import signal
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from solami.cli.console import console, errors, fail_politely
+    from solami_protocol.errors import InputError
+    from solami_protocol.settings import load_settings
+    from solami_tokenizers.motion.model_card import write_card
+    from solami_tokenizers.motion.trainer_config import TrainSettings
+    from solami_tokenizers.motion.training import LAST, LOG, Trainer
+    from solami_tokenizers.motion.training import Progress as Step
+
+    stopping: list[int] = []
+    with fail_politely():
+        settings = load_settings(TrainSettings, "train", config, overrides or ())
+        last = settings.folder / LAST
+        if last.exists() and not (resume or replace):
+            raise InputError(f"{last} exists: go on with --resume, or start anew with --replace")
+        data = load_data(settings.data, hands=settings.tokenizer.features == "hand")
+        trainer = Trainer(settings, data, overfit=overfit_batch)
+        if resume:
+            trainer.resume()
+        else:
+            (settings.folder / LOG).unlink(missing_ok=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        # the first Ctrl-C ends after the step in hand, so that what is saved is whole
+        before = signal.signal(signal.SIGINT, lambda number, _: stopping.append(number))
+        try:
+            with Progress(*columns, console=errors) as bar:
+                task = bar.add_task(settings.name, total=1000, completed=round(1000 * trainer.share))
+
+                def report(at: Step) -> None:
+                    text = f"{settings.name} step {at.step} loss {at.figures['loss']:.3f}"
+                    bar.update(
+                        task, completed=round(1000 * at.share), description=f"{text} {at.figures['steps_per_s']:.1f}/s"
+                    )
+
+                done = trainer.run(report, stop=lambda: bool(stopping))
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if not done:
+            console.print(f"stopped at step {trainer.step} and saved; go on with --resume", markup=False)
+            raise typer.Exit(130)
+        folder = settings.folder / "best"
+        figures = write_card(folder, settings, data, trainer.trained_s)
+        console.print(f"done: {folder}, validation {figures['mpjpe_mm']:.1f} mm", markup=False)
+
+
+@app.command("eval")
+def evaluate_(
+    name: _Name,
+    data: _Data = _COLLECTION,
+    splits: Annotated[str, typer.Option(help="Splits, by commas; all but train if not given.")] = "",
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Judge a tokenizer on clips that it was not trained on; one column a split."""
+    import json
+
+    from rich.table import Table
+
+    from solami.cli.console import console, fail_politely
+    from solami_tokenizers.motion.evaluation import evaluate
+    from solami_tokenizers.motion.hands import evaluate_hands
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+    with fail_politely():
+        tokenizer = MotionTokenizer.from_pretrained(name)
+        hands = tokenizer.settings.features == "hand"
+        motion = load_data(data, hands=hands)
+        known = sorted({clip.split for clip in motion.clips} - {"train"})
+        rows = {
+            split: (evaluate_hands if hands else evaluate)(tokenizer, motion, split)
+            for split in ([s.strip() for s in splits.split(",")] if splits else known)
+        }
+        table = Table(title=f"{name}: {tokenizer.parameters_count / 1e6:.2f} M parameters")
+        table.add_column("figure")
+        for split in rows:
+            table.add_column(split, justify="right")
+        for figure in next(iter(rows.values())):
+            table.add_row(figure, *(f"{row[figure]:.3g}" if figure in row else "-" for row in rows.values()))
+        console.print(table)
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps({"tokenizer": name, "rows": rows}, indent=1) + "\n")
+            console.print(f"written: {out}", markup=False)
+
+
+@app.command()
+def encode(
+    name: _Name,
+    motion: Annotated[Path, typer.Argument(help="A motion file: .bvh or .npz.")],
+    out: Annotated[Path, typer.Argument(help="The .npz to write: codes, and where the motion begins.")],
+) -> None:
+    """Turn a motion file into codes."""
+    from solami.cli.console import console, fail_politely
+    from solami_tokenizers.motion.code_files import Codes, write_codes
+    from solami_tokenizers.motion.features import RootState
+    from solami_tokenizers.motion.read import read_motion
+    from solami_tokenizers.motion.resample import resample
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+    with fail_politely():
+        tokenizer = MotionTokenizer.from_pretrained(name)
+        clip = resample(read_motion(motion))
+        features = tokenizer.features_of(clip)
+        codes = tokenizer.encode(features)
+        made = Codes(codes=codes, frames=len(features), start=RootState.of(clip, 0), tokenizer=name)
+        write_codes(out, made)
+        bits = tokenizer.quantiser.bits * len(codes) / clip.duration_s
+        console.print(f"{out}: {len(codes)} tokens x {codes.shape[1]} codes, {bits:.0f} bit/s", markup=False)
+
+
+@app.command()
+def decode(
+    name: _Name,
+    codes: Annotated[Path, typer.Argument(help="What `encode` wrote, or a .npz with `codes` (T, Q).")],
+    out: Annotated[Path, typer.Argument(help="The SMPL-X .npz to write.")],
+) -> None:
+    """Turn codes into motion."""
+    from solami.cli.console import console, fail_politely
+    from solami_protocol.errors import InputError
+    from solami_tokenizers.motion.code_files import read_codes
+    from solami_tokenizers.motion.smplx_npz import write_smplx_npz
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+    with fail_politely():
+        tokenizer = MotionTokenizer.from_pretrained(name)
+        given = read_codes(codes)
+        if given.tokenizer and given.tokenizer != name:
+            raise InputError(f"{codes}: was encoded by '{given.tokenizer}'; decode it with that, not with '{name}'")
+        features, contacts = tokenizer.decode_with_contacts(given.codes, given.frames)
+        clip = tokenizer.clip_of(features, contacts, given.start, name=codes.stem)
+        write_smplx_npz(out, clip)
+        console.print(f"{out}: {clip.frames} frames, {clip.duration_s:.1f} s", markup=False)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A tokenizer that ships, or the folder of one.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    data: _Data = _COLLECTION,
+    split: Annotated[str, typer.Option(help="Which clips to judge on.")] = "unseen_takes",
+    clips: Annotated[str, typer.Option(help="Clips to show, by commas; else those where A and B differ most.")] = "",
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("runs/compare.html"),
+) -> None:
+    """Write a page with the recording and both reconstructions moving side by side, and their figures."""
+    from solami.cli.console import console, fail_politely
+    from solami_tokenizers.motion.compare import compare_page
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+    with fail_politely():
+        tokenizers = {name: MotionTokenizer.from_pretrained(name) for name in (a, b)}
+        chosen = [c.strip() for c in clips.split(",") if c.strip()]
+        page = compare_page(tokenizers, load_data(data), split, chosen)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+        console.print(f"written: {out}", markup=False)
