@@ -17,7 +17,7 @@ from solami_tokenizers.motion import read_motion, resample
 
 __all__ = ["DEFAULT_WORDS", "TurnInput", "authored_wave", "read_input", "synthesise"]
 
-DEFAULT_WORDS = "hello what is your name"
+DEFAULT_WORDS = "good morning how old are you"
 RATE_HZ = 16_000
 
 
