@@ -1,14 +1,14 @@
 /** The page's life: choose a character, talk, change settings, start again after an end. */
 
-import type { View as Camera } from '../src/stage.ts';
+import { wireControls } from './controls.ts';
 import type { Card } from './control.ts';
 import { loadOptions, type Options, saveOptions } from './options.ts';
 import { OwnRig } from './ownrig.ts';
 import type { PackJson } from './pack.ts';
-import { wearFile, wireAvatars } from './dropped.ts';
+import { wearFile } from './dropped.ts';
 import { Recording } from './recording.ts';
 import { ask, listCharacters, SessionError, type Status } from './session.ts';
-import { type Gesture, StandIn } from './standin.ts';
+import { StandIn } from './standin.ts';
 import { suggestions, three } from './suggest.ts';
 import { Talk } from './talk.ts';
 import { get, View } from './view.ts';
@@ -16,7 +16,6 @@ import { World } from './world.ts';
 import { Immersive } from './xr.ts';
 
 const RETRY_MS = 4_000;
-const KEYS: Record<string, Gesture> = { KeyW: 'wave', KeyN: 'nod', KeyX: 'shake', KeyB: 'bow', KeyR: 'raise' };
 
 export class App {
   readonly options: Options = loadOptions();
@@ -30,6 +29,7 @@ export class App {
   private card: Card | null = null;
   private toldDisclosure = false;
   private foreign = false;
+  private wanted = '';
   private readonly used = new Set<string>();
   private round = 0;
 
@@ -40,7 +40,8 @@ export class App {
     this.world.watch(() => {
       this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
     });
-    this.wire();
+    wireControls(this);
+    addEventListener('pagehide', () => void this.talk?.stop());
     this.apply();
   }
 
@@ -70,6 +71,7 @@ export class App {
 
   /** Shows a character: card, body, and what it does by itself. */
   private async show(id: string): Promise<void> {
+    this.wanted = id;
     const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
     const body = this.foreign ? Promise.resolve() : this.wearOwn(id, listed.name);
     const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`).then((p) => this.world.live(p));
@@ -78,10 +80,13 @@ export class App {
       this.card = await card;
       this.named(id, this.card);
       await Promise.all([body, pack]);
+      this.view.notice('character', '');
       window.solamiReady = true;
     } catch (error) {
       this.view.notice('character', plain(error), true);
       await Promise.allSettled([body, pack]);
+      // a model server that is still starting answers later
+      setTimeout(() => id === this.wanted && void this.show(id), RETRY_MS);
     }
   }
 
@@ -175,38 +180,10 @@ export class App {
     this.view.notice('disclosure', sentence);
   }
 
-  // -- what the user presses --------------------------------------------------------------------------------------
+  // -- what the user asks for ------------------------------------------------------------------------------------
 
-  private wire(): void {
-    get('start').onclick = () => void this.start();
-    get('talk').onsubmit = (event) => {
-      event.preventDefault();
-      const box = get<HTMLInputElement>('text');
-      const text = box.value.trim();
-      if (text) this.talk?.say(text);
-      box.value = '';
-    };
-    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
-      button.onclick = () => this.look(button.dataset.view as Camera);
-    }
-    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-gesture]')) {
-      button.onclick = () => this.standIn.do(button.dataset.gesture as Gesture);
-    }
-    for (const picker of ['pick', 'character']) {
-      get<HTMLSelectElement>(picker).onchange = (event) => this.choose((event.target as HTMLSelectElement).value);
-    }
-    get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
-    wireAvatars(this);
-    void this.wireVr();
-    get('save-30').onclick = () => void this.save(30_000);
-    get('save-all').onclick = () => void this.save(Infinity);
-    this.wireMicrophone();
-    this.wireOptions();
-    this.wirePointerAndKeys();
-    addEventListener('pagehide', () => void this.talk?.stop());
-  }
-
-  private async save(ms: number): Promise<void> {
+  /** Saves the last `ms` of the conversation in the form that the settings name. */
+  async save(ms: number): Promise<void> {
     const as = get<HTMLSelectElement>('save-as').value as 'page' | 'model';
     try {
       await this.recording.save(ms, as, this.options.character, this.card?.name ?? 'character');
@@ -215,73 +192,16 @@ export class App {
     }
   }
 
-  private async wireVr(): Promise<void> {
-    const button = get<HTMLButtonElement>('vr');
-    button.hidden = !(await Immersive.supported());
-    button.onclick = async () => {
-      if (this.vr.active) return this.vr.leave();
-      try {
-        await this.vr.enter(() => {
-          button.textContent = 'Enter VR';
-          this.look('talk');
-        });
-        button.textContent = 'Leave VR';
-        if (document.body.dataset.phase !== 'live') await this.start();
-      } catch (error) {
-        this.view.notice('vr', `VR could not be entered: ${plain(error)}`);
-      }
-    };
-  }
-
-  private look(camera: Camera): void {
-    this.world.look(camera);
-    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
-      button.setAttribute('aria-pressed', String(button.dataset.view === camera));
-    }
-  }
-
-  private choose(id: string): void {
+  /** Another character, also in the middle of a conversation. */
+  choose(id: string): void {
     if (document.body.dataset.phase === 'live') this.talk?.become(id);
     else void this.show(id);
     this.options.character = id;
     saveOptions(this.options);
   }
 
-  private wireMicrophone(): void {
-    const mic = get('mic');
-    mic.onclick = () => {
-      if (!this.talk || (this.options.pushToTalk && this.talk.hears)) return;
-      void (this.talk.hears ? this.talk.closeMicrophone() : this.talk.openMicrophone());
-    };
-    const press = (down: boolean) => () => {
-      if (this.talk && this.options.pushToTalk) this.talk.speaking = down;
-    };
-    mic.addEventListener('pointerdown', press(true));
-    for (const name of ['pointerup', 'pointercancel', 'pointerleave']) mic.addEventListener(name, press(false));
-  }
-
-  private wireOptions(): void {
-    const { options } = this;
-    for (const key of ['microphone', 'pushToTalk', 'captions', 'reducedMotion'] as const) {
-      const box = get<HTMLInputElement>(`opt-${key}`);
-      box.checked = options[key];
-      box.onchange = () => {
-        options[key] = box.checked;
-        if (key === 'microphone' && this.talk) {
-          void (box.checked ? this.talk.openMicrophone() : this.talk.closeMicrophone());
-        }
-        this.apply();
-      };
-    }
-    const volume = get<HTMLInputElement>('opt-volume');
-    volume.value = String(options.volume);
-    volume.oninput = () => {
-      options.volume = Number(volume.value);
-      this.apply();
-    };
-  }
-
-  private apply(): void {
+  /** Puts the options into effect, and keeps them. */
+  apply(): void {
     const { options, world } = this;
     document.body.dataset.captions = String(options.captions);
     world.reducedMotion = options.reducedMotion;
@@ -289,27 +209,6 @@ export class App {
     world.setVolume(options.volume);
     if (this.talk) this.talk.speaking = !options.pushToTalk;
     saveOptions(options);
-  }
-
-  private wirePointerAndKeys(): void {
-    get('view').addEventListener('pointermove', (event) => {
-      if (event.buttons || event.pointerType !== 'mouse') return;
-      this.standIn.look((event.clientX / innerWidth - 0.5) * 0.8, (0.5 - event.clientY / innerHeight) * 0.5);
-    });
-    const typing = () => /^(INPUT|SELECT|BUTTON|DIALOG)$/.test(document.activeElement?.tagName ?? '');
-    addEventListener('keydown', (event) => {
-      const gesture = KEYS[event.code];
-      if (gesture && (event.altKey || !typing())) {
-        event.preventDefault();
-        this.standIn.do(gesture);
-      }
-      if (event.code === 'Space' && !typing()) this.hold(true);
-    });
-    addEventListener('keyup', (event) => event.code === 'Space' && this.hold(false));
-  }
-
-  private hold(down: boolean): void {
-    if (this.talk && this.options.pushToTalk) this.talk.speaking = down;
   }
 }
 

@@ -19,8 +19,12 @@ export interface HandTracking {
   fingers: Map<string, Quaternion> | null;
 }
 
+/** Places of body joints, by the wire's names, where the browser tracks the body. */
+export type BodyPlaces = ReadonlyMap<string, Vector3>;
+
 export interface Tracking {
   head: Tracked;
+  body?: BodyPlaces;
   left: HandTracking | null;
   right: HandTracking | null;
 }
@@ -59,11 +63,14 @@ export class UserBody {
     const hips = this.hips(headTurn);
     for (const q of this.global) q.copy(hips);
     const head = tracking.head.position.clone().sub(EYES.clone().applyQuaternion(headTurn));
-    const root = head.clone().sub(HEAD_OVER_HIPS.clone().applyQuaternion(hips));
+    const root = tracking.body?.get('pelvis')?.clone() ?? head.clone().sub(HEAD_OVER_HIPS.clone().applyQuaternion(hips));
     this.set('head', headTurn);
     validity[joint('head')] = 2;
     this.lay(root);
-    for (const side of SIDES) this.hand(side, tracking[side], validity);
+    for (const side of SIDES) {
+      this.hand(side, tracking[side], tracking.body?.get(`${side}_elbow`), validity);
+      if (tracking.body) this.leg(side, tracking.body, validity);
+    }
     for (const name of ['jaw', 'left_eye', 'right_eye']) {
       this.set(name, headTurn);
       validity[joint(name)] = 0;
@@ -94,13 +101,24 @@ export class UserBody {
     }
   }
 
-  private hand(side: 'left' | 'right', hand: HandTracking | null, validity: Uint8Array): void {
+  /** Points thigh and shin to where the browser sees knee and ankle. */
+  private leg(side: 'left' | 'right', body: BodyPlaces, validity: Uint8Array): void {
+    const [hip, knee, ankle] = [`${side}_hip`, `${side}_knee`, `${side}_ankle`].map((name) => body.get(name));
+    if (!hip || !knee || !ankle) return;
+    const down = (name: string): Vector3 => rest(name).normalize();
+    this.set(`${side}_hip`, pointing(down(`${side}_knee`), knee.clone().sub(hip), this.global[0]));
+    this.set(`${side}_knee`, pointing(down(`${side}_ankle`), ankle.clone().sub(knee), this.global[0]));
+    for (const name of ['pelvis', `${side}_hip`, `${side}_knee`]) validity[joint(name)] = 2;
+  }
+
+  private hand(side: 'left' | 'right', hand: HandTracking | null, seen: Vector3 | undefined, validity: Uint8Array): void {
     const out = new Vector3(side === 'left' ? 1 : -1, 0, 0);
     const shoulder = this.places[joint(`${side}_shoulder`)];
     const hips = this.global[0];
     const down = new Vector3(out.x * 0.25, -1, 0).normalize().applyQuaternion(hips);
     const wrist = hand?.wrist.position ?? shoulder.clone().addScaledVector(down, 0.5);
-    const elbow = bent(shoulder, wrist, new Vector3(out.x * 0.5, -0.7, -0.5).applyQuaternion(hips), side);
+    if (seen) validity[joint(`${side}_elbow`)] = 2;
+    const elbow = seen ?? bent(shoulder, wrist, new Vector3(out.x * 0.5, -0.7, -0.5).applyQuaternion(hips), side);
     const upper = pointing(out, elbow.clone().sub(shoulder), hips);
     const lower = pointing(out, wrist.clone().sub(elbow), hips);
     this.set(`${side}_shoulder`, upper);

@@ -2,7 +2,7 @@
 
 import { Quaternion, Vector3 } from 'three';
 import { JOINTS } from './skeleton.ts';
-import { type HandTracking, type Tracked, UserBody } from './userbody.ts';
+import { type BodyPlaces, type HandTracking, type Tracked, type Tracking, UserBody } from './userbody.ts';
 import { type MediaFrame, POSE_CODEC, poseFrame } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +20,19 @@ const FINGERS = new Map<string, XRHandJoint>(
     return [`${side}_${finger}${n}`, part as XRHandJoint];
   }),
 );
+
+/** The draft's name of each joint whose place we use. Source: W3C WebXR Body Tracking, draft of 2024. */
+const BODY: Record<string, string> = {
+  pelvis: 'hips',
+  ...Object.fromEntries(
+    ['left', 'right'].flatMap((side) => [
+      [`${side}_elbow`, `${side}-arm-lower`],
+      [`${side}_hip`, `${side}-upper-leg`],
+      [`${side}_knee`, `${side}-lower-leg`],
+      [`${side}_ankle`, `${side}-foot-ankle`],
+    ]),
+  ),
+};
 
 export class Immersive {
   private readonly world: World;
@@ -82,7 +95,7 @@ export class Immersive {
     const space = this.world.stage.renderer.xr.getReferenceSpace() as XRReferenceSpace | null;
     const viewer = space && frame.getViewerPose(space);
     if (!space || !viewer) return;
-    const tracking = { head: tracked(viewer.transform), left: null as HandTracking | null, right: null as HandTracking | null };
+    const tracking: Tracking = { head: tracked(viewer.transform), body: bodyOf(frame, space), left: null, right: null };
     for (const source of this.session!.inputSources) {
       if (source.handedness === 'left' || source.handedness === 'right') {
         tracking[source.handedness] = hand(frame, source, space);
@@ -119,6 +132,19 @@ export class Immersive {
 
 function tracked({ position: p, orientation: q }: XRRigidTransform): Tracked {
   return { position: new Vector3(p.x, p.y, p.z), rotation: new Quaternion(q.x, q.y, q.z, q.w) };
+}
+
+/** Where the body's joints are, in browsers that track the body; undefined elsewhere. */
+function bodyOf(frame: XRFrame, space: XRReferenceSpace): BodyPlaces | undefined {
+  const { body } = frame as XRFrame & { body?: { get(name: string): XRSpace | undefined } };
+  if (!body) return undefined;
+  const places = new Map<string, Vector3>();
+  for (const [name, theirs] of Object.entries(BODY)) {
+    const at = body.get(theirs);
+    const pose = at && frame.getPose(at, space);
+    if (pose) places.set(name, tracked(pose.transform).position);
+  }
+  return places.size ? places : undefined;
 }
 
 function hand(frame: XRFrame, source: XRInputSource, space: XRReferenceSpace): HandTracking | null {

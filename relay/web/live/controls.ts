@@ -1,0 +1,118 @@
+/** What the user presses: buttons, settings, pointer and keys. Decides nothing; tells the app. */
+
+import type { View as Camera } from '../src/stage.ts';
+import type { App } from './app.ts';
+import { wireAvatars } from './dropped.ts';
+import type { Gesture } from './standin.ts';
+import { get } from './view.ts';
+import { Immersive } from './xr.ts';
+
+const KEYS: Record<string, Gesture> = { KeyW: 'wave', KeyN: 'nod', KeyX: 'shake', KeyB: 'bow', KeyR: 'raise' };
+
+/** Wires the whole page. */
+export function wireControls(app: App): void {
+  get('start').onclick = () => void app.start();
+  get('talk').onsubmit = (event) => {
+    event.preventDefault();
+    const box = get<HTMLInputElement>('text');
+    const text = box.value.trim();
+    if (text) app.talk?.say(text);
+    box.value = '';
+  };
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
+    button.onclick = () => look(app, button.dataset.view as Camera);
+  }
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-gesture]')) {
+    button.onclick = () => app.standIn.do(button.dataset.gesture as Gesture);
+  }
+  for (const picker of ['pick', 'character']) {
+    get<HTMLSelectElement>(picker).onchange = (event) => app.choose((event.target as HTMLSelectElement).value);
+  }
+  get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
+  get('save-30').onclick = () => void app.save(30_000);
+  get('save-all').onclick = () => void app.save(Infinity);
+  wireAvatars(app);
+  wireMicrophone(app);
+  wireOptions(app);
+  wirePointerAndKeys(app);
+  void wireVr(app);
+}
+
+function look(app: App, camera: Camera): void {
+  app.world.look(camera);
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
+    button.setAttribute('aria-pressed', String(button.dataset.view === camera));
+  }
+}
+
+function wireMicrophone(app: App): void {
+  const mic = get('mic');
+  mic.onclick = () => {
+    const { talk } = app;
+    if (!talk || (app.options.pushToTalk && talk.hears)) return;
+    void (talk.hears ? talk.closeMicrophone() : talk.openMicrophone());
+  };
+  mic.addEventListener('pointerdown', () => hold(app, true));
+  for (const name of ['pointerup', 'pointercancel', 'pointerleave']) mic.addEventListener(name, () => hold(app, false));
+}
+
+/** Push to talk: heard while `down`. */
+function hold(app: App, down: boolean): void {
+  if (app.talk && app.options.pushToTalk) app.talk.speaking = down;
+}
+
+function wireOptions(app: App): void {
+  const { options } = app;
+  for (const key of ['microphone', 'pushToTalk', 'captions', 'reducedMotion'] as const) {
+    const box = get<HTMLInputElement>(`opt-${key}`);
+    box.checked = options[key];
+    box.onchange = () => {
+      options[key] = box.checked;
+      if (key === 'microphone' && app.talk) {
+        void (box.checked ? app.talk.openMicrophone() : app.talk.closeMicrophone());
+      }
+      app.apply();
+    };
+  }
+  const volume = get<HTMLInputElement>('opt-volume');
+  volume.value = String(options.volume);
+  volume.oninput = () => {
+    options.volume = Number(volume.value);
+    app.apply();
+  };
+}
+
+function wirePointerAndKeys(app: App): void {
+  get('view').addEventListener('pointermove', (event) => {
+    if (event.buttons || event.pointerType !== 'mouse') return;
+    app.standIn.look((event.clientX / innerWidth - 0.5) * 0.8, (0.5 - event.clientY / innerHeight) * 0.5);
+  });
+  const typing = (): boolean => /^(INPUT|SELECT|BUTTON|DIALOG)$/.test(document.activeElement?.tagName ?? '');
+  addEventListener('keydown', (event) => {
+    const gesture = KEYS[event.code];
+    if (gesture && (event.altKey || !typing())) {
+      event.preventDefault();
+      app.standIn.do(gesture);
+    }
+    if (event.code === 'Space' && !typing()) hold(app, true);
+  });
+  addEventListener('keyup', (event) => event.code === 'Space' && hold(app, false));
+}
+
+async function wireVr(app: App): Promise<void> {
+  const button = get<HTMLButtonElement>('vr');
+  button.hidden = !(await Immersive.supported());
+  button.onclick = async () => {
+    if (app.vr.active) return app.vr.leave();
+    try {
+      await app.vr.enter(() => {
+        button.textContent = 'Enter VR';
+        look(app, 'talk');
+      });
+      button.textContent = 'Leave VR';
+      if (document.body.dataset.phase !== 'live') await app.start();
+    } catch (error) {
+      app.view.notice('vr', `VR could not be entered: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+}
