@@ -21,22 +21,27 @@ SOLAMI = str(Path(sys.executable).with_name("solami"))
 
 def talk(out: Path, *args: str, timeout_s: float = 120) -> dict:
     """Run `solami talk`; returns turn.json. Nothing that it started is left running."""
-    done = subprocess.run(
-        [SOLAMI, "talk", "--out", str(out), *args], capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    done = command("talk", "--out", str(out), *args, timeout_s=timeout_s)
     assert done.returncode == 0, done.stderr + done.stdout
-    assert left_running() == []
     return json.loads((out / "turn.json").read_text())
 
 
-def left_running() -> list[str]:
-    """Return the command lines of our services that no live parent owns."""
-    names = ("solami.server", "solami_relay", "redis-server")
-    out = []
+def command(*args: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run a `solami` command and assert that it leaves no process behind."""
+    before = orphans()
+    done = subprocess.run([SOLAMI, *args], capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert orphans() - before == set()
+    return done
+
+
+def orphans() -> set[tuple[int, str]]:
+    """Return our services that have lost their parent."""
+    names = ("-m solami.server", "-m solami_relay", "redis-server")
+    out = set()
     for process in psutil.process_iter(["cmdline", "ppid"]):
         line = " ".join(process.info["cmdline"] or [])
         if any(name in line for name in names) and process.info["ppid"] in (0, 1):
-            out.append(line)
+            out.add((process.pid, line))
     return out
 
 
@@ -140,8 +145,9 @@ def test_a_wave_is_waved_back_and_a_walk_is_not(tmp_path: Path, data: Path, clip
 )
 def test_bad_input_is_said_in_one_sentence(tmp_path: Path, args: list[str], words: str) -> None:
     make_bad_files(tmp_path)
-    command = [SOLAMI, "talk", *args]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [SOLAMI, "talk", *args], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode == 1
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -165,8 +171,6 @@ def make_bad_files(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_unknown_character_is_named_with_those_that_exist(tmp_path: Path) -> None:
-    command = [SOLAMI, "talk", "--text", "hi", "--character", "nobody", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = command("talk", "--text", "hi", "--character", "nobody", "--out", str(tmp_path), timeout_s=60)
     assert done.returncode == 1
     assert "copper" in done.stderr
-    assert left_running() == []
