@@ -48,6 +48,8 @@ def features_for(data: MotionData, kind: str) -> np.ndarray:
             if data.hands is None:
                 raise InputError("motion data: holds no hands; a hand tokenizer needs them")
             return data.hands
+        case "humanml3d":
+            raise InputError("motion data: holds no HumanML3D features; such tokenizers are imported, not trained here")
         case _:
             out = np.zeros((len(data.body), SOLAMI_BODY.stop), dtype=np.float32)
             for clip in data.clips:

@@ -195,6 +195,8 @@ class MotionTokenizer(nn.Module):
                 return hand_features(clip)
             case "solami_body":
                 return solami_features(clip)[:, SOLAMI_BODY]
+            case "humanml3d":
+                raise InputError("HumanML3D's features are made by its own preparation; give them to `encode`")
 
     def clip_of(
         self,

@@ -11,13 +11,14 @@ from solami_tokenizers.motion.quantisers import QuantiserSettings
 
 __all__ = ["FEATURE_WIDTHS", "FeatureKind", "TokenizerSettings"]
 
-FeatureKind = Literal["body", "hand", "solami_body"]
-FEATURE_WIDTHS: dict[str, int] = {"body": BODY_WIDTH, "hand": HAND_WIDTH, "solami_body": 135}
+FeatureKind = Literal["body", "hand", "solami_body", "humanml3d"]
+FEATURE_WIDTHS: dict[str, int] = {"body": BODY_WIDTH, "hand": HAND_WIDTH, "solami_body": 135, "humanml3d": 263}
 CONTACTS = 4
 
 
 class TokenizerSettings(Settings):
-    """One tokenizer. `features`: ours (`body`, `hand`), or SOLAMI's with absolute heading (`solami_body`)."""
+    """One tokenizer. `features`: ours (`body`, `hand`), SOLAMI's with absolute heading (`solami_body`),
+    or HumanML3D's 263 (for imported checkpoints: codes and features, no clips)."""
 
     features: FeatureKind = "body"
     network: Literal["causal", "symmetric"] = "causal"
