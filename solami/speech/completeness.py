@@ -5,7 +5,8 @@ __all__ = ["completeness"]
 _OPEN = frozenset(
     """a an the and or but so because if when while that which who of to in on at by for with from into about as than
     my your his her its our their this these those is are was were am be been has have had do does did can could will
-    would shall should may might must not very more most some any every each no i we they he she um uh er like""".split()
+    would shall should may might must not very more most some any every each no i we they he she um uh er
+    like""".split()
 )
 _ASK = frozenset("what who whose which why how when where".split())
 _ENDS_A_QUESTION = frozenset(
