@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
+
 from solami_protocol.phones import Phone
 
 __all__ = [
@@ -31,7 +32,7 @@ Cause = Literal["voice", "act", "text", "timer"]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something the user did with the body (`wave`, ...), seen with `confidence` 0 to 1 on `side` left, right or both."""
+    """What the user did with the body (`wave`, ...), seen with `confidence` 0 to 1 on `side` left, right or both."""
 
     name: str
     confidence: float = 1.0

@@ -41,7 +41,9 @@ async def _fetch(http: aiohttp.ClientSession, url: str, character: str) -> Behav
             if response.status != 200:
                 raise Unavailable(f"{url} answered {response.status}")
             if (response.content_length or 0) > MAX_PACK_BYTES:
-                raise ProtocolError("behaviours", f"{url} has {response.content_length} bytes, at most {MAX_PACK_BYTES}")
+                raise ProtocolError(
+                    "behaviours", f"{url} has {response.content_length} bytes, at most {MAX_PACK_BYTES}"
+                )
             return BehaviourPack.model_validate_json(await response.read())
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         raise Unavailable(f"{url}: {exc or 'no answer in time'}") from None

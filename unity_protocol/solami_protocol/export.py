@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from solami_protocol import control, face, live
 from solami_protocol.arkit import FACE_NAMES
 from solami_protocol.behaviours import BehaviourPack
 from solami_protocol.errors import CLOSE_CODES
 from solami_protocol.media import MediaFrame, PoseCodec, audio_frame, face_frame, pose_frame
+from solami_protocol.messages import Message
 from solami_protocol.phones import PHONES
 from solami_protocol.quaternions import from_rotvec
 from solami_protocol.skeleton import FPS, JOINT_COUNT, JOINTS, PARENTS, REST_OFFSETS
@@ -36,7 +37,7 @@ UNIONS: dict[str, Any] = {
 def _schemas() -> dict[str, str]:
     out = {}
     for name, kind in UNIONS.items():
-        schema = kind.model_json_schema() if isinstance(kind, type) else TypeAdapter(kind).json_schema()
+        schema = TypeAdapter(kind).json_schema()
         out[f"schema/{name}.json"] = _text({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
     return out
 
@@ -92,7 +93,7 @@ def _vectors() -> dict[str, str]:
     }
 
 
-def _messages() -> list[BaseModel]:
+def _messages() -> list[Message]:
     return [  # one of each shape that a client must read or write
         control.Hello(token="t", client=control.ClientInfo(engine="unity", version="1"), up_seq=1),
         control.Ping(t0=1_000_000, up_seq=2),
