@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 IWER = Path(__file__).resolve().parents[2] / "relay" / "web" / "node_modules" / "iwer" / "build" / "iwer.min.js"
 DEVICE = """
 window.device = new IWER.XRDevice(IWER.metaQuest3, { stereoEnabled: false });
-device.installRuntime();
+device.installRuntime({ forceInstall: true });
 device.primaryInputMode = 'hand';
 """
 
