@@ -15,7 +15,9 @@ from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["Pair", "evaluate", "reconstruct", "scores"]
+__all__ = ["SHORTEST", "Pair", "clips_of", "evaluate", "mean_scores", "reconstruct", "scores"]
+
+SHORTEST = 4  # frames of a clip that is judged: one token
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +69,33 @@ def scores(pair: Pair) -> dict[str, float]:
     }
 
 
+def mean_scores(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each figure over clips; a figure that a clip cannot have (skate without a standing foot) is
+    left out of its mean."""
+    figures: dict[str, float] = {}
+    for name in rows[0]:
+        known = [row[name] for row in rows if np.isfinite(row[name])]
+        if known:
+            figures[name] = float(np.mean(known))
+    return figures
+
+
 def evaluate(tokenizer: MotionTokenizer, data: MotionData, split: str, clips: int | None = None) -> dict[str, float]:
     """Return the mean figures over the clips of a split (the first `clips` of them), and those of the codes.
 
-    Figures that a clip cannot have (skate without a standing foot) are left out of its mean.
+    Raises InputError when the split has no clip of four frames or more.
     """
     rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
     for clip in clips_of(data, data.of(split)[:clips]):
-        if clip.frames < 4:
+        if clip.frames < SHORTEST:
             continue
         pair = reconstruct(tokenizer, clip)
         rows.append(scores(pair))
         for level, size in enumerate(tokenizer.quantiser.sizes):
             counts[level] += metrics.code_counts(pair.codes[:, level], size)
     if not rows:
-        raise InputError(f"motion data: no clip of 4 or more frames in split '{split}'")
-    figures: dict[str, float] = {}
-    for name in rows[0]:
-        known = [row[name] for row in rows if np.isfinite(row[name])]
-        if known:
-            figures[name] = float(np.mean(known))
+        raise InputError(f"motion data: no clip of {SHORTEST} or more frames in split '{split}'")
+    figures = mean_scores(rows)
     figures["code_usage"] = float(np.mean([metrics.usage(c) for c in counts]))
     figures["perplexity"] = float(np.mean([metrics.perplexity(c) for c in counts]))
     figures["entropy"] = float(np.mean([metrics.entropy_share(c) for c in counts]))

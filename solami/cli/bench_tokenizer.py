@@ -1,0 +1,167 @@
+"""`solami bench tokenizer`: tokenizers side by side, and against what needs no training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from solami_tokenizers.motion.motion_data import MotionData
+
+__all__ = ["tokenizer"]
+
+ROWS = {
+    "ours_512": "body-512",
+    "ours_largest": "body-large",
+    "ours_residual": "body-residual",
+    "solami_mode": "body-solami",
+    "solami_net_our_features": "body-solami-net",
+}
+_SEEDS = ("body-512-seed1", "body-512-seed2")
+_HEADLINE = "unseen_takes"
+_SHOWN = (
+    "mpjpe_mm",
+    "pa_mpjpe_mm",
+    "wrist_mm",
+    "jitter_ratio",
+    "energy_ratio",
+    "foot_skate_cm_s",
+    "code_usage",
+    "entropy",
+    "bits_per_s",
+    "encode_fps",
+    "decode_fps",
+    "first_chunk_ms",
+    "stream_error_mm",
+    "border_step_mm",
+    "lookahead_frames",
+    "params",
+)
+
+
+def tokenizer(
+    out: Annotated[Path, typer.Option(help="JSON file.")] = Path("runs/bench-tokenizer.json"),
+    data: Annotated[Path, typer.Option(help="A prepared collection, or a .npz.")] = Path("runs/data/motion"),
+    runs: Annotated[Path, typer.Option(help="Folder of trainings; those that are not there ship.")] = Path(
+        "runs/tokenizer"
+    ),
+    row: Annotated[
+        list[str] | None, typer.Option(help="NAME=FOLDER: one more row, or another tokenizer for one.")
+    ] = None,
+    only: Annotated[str, typer.Option(help="Rows, by commas; all that are found if not given.")] = "",
+    baselines: Annotated[bool, typer.Option(help="Also the mean pose, held poses, nearest motion.")] = True,
+) -> None:
+    """Motion tokenizers on clips that none was trained on: error, motion, codes, speed, streaming.
+
+    \b
+    solami bench tokenizer --out runs/bench-tokenizer.json
+    """
+    import json
+
+    from solami.cli.console import console, fail_politely
+    from solami.cli.tokenizer import load_data
+    from solami_protocol.errors import InputError
+
+    with fail_politely():
+        named = dict(part.partition("=")[::2] for part in row or ())
+        wanted = [r.strip() for r in only.split(",") if r.strip()]
+        folders = {k: v for k, v in _rows(runs, named).items() if not wanted or k in wanted}
+        if not folders:
+            raise InputError(f"no tokenizer of {', '.join(wanted or ROWS)} in {runs}, and none ships; train one first")
+        figures = _measure(folders, load_data(data), baselines)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(figures, indent=1) + "\n")
+        console.print(_table(figures))
+        console.print(f"written: {out}", markup=False)
+
+
+def _rows(runs: Path, named: dict[str, str]) -> dict[str, str]:
+    """Return which tokenizer stands for each row: named by hand, trained here, or shipped."""
+    from solami_tokenizers.motion.pretrained import shipped_names
+
+    shipped = shipped_names()
+    out: dict[str, str] = {}
+    for row, name in {**ROWS, **{f"ours_512_{s.rsplit('-', 1)[1]}": s for s in _SEEDS}}.items():
+        trained = runs / name / "best"
+        if (trained / "config.json").exists():
+            out[row] = str(trained)
+        elif name in shipped:
+            out[row] = name
+    return out | named
+
+
+def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> dict[str, Any]:
+    import numpy as np
+    from rich.progress import track
+
+    from solami.cli.console import errors
+    from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
+    from solami_tokenizers.motion.evaluation import clips_of, evaluate
+    from solami_tokenizers.motion.speed import speed, stream_figures
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+    splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
+    rows: dict[str, Any] = {}
+    for row in track(folders, description="judging", console=errors):
+        made = MotionTokenizer.from_pretrained(folders[row])
+        by_split = {split: evaluate(made, data, split) for split in splits}
+        features = [made.features_of(clip) for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 1]
+        minute = np.concatenate(features)[:3600]
+        rows[row] = {
+            **by_split[_HEADLINE],
+            "bits_per_s": 7.5 * made.quantiser.bits,
+            **speed(made, minute),
+            **stream_figures(made, max(features, key=len)),
+            "lookahead_frames": made.look_ahead_frames,
+            "params": made.parameters_count,
+            "tokenizer": Path(folders[row]).parent.name if "/" in folders[row] else folders[row],
+            "splits": by_split,
+        }
+    for name in BASELINES if baselines else ():
+        found = evaluate_baseline(name, data, splits)
+        rows[name] = {**found[_HEADLINE], "splits": found}
+    return {"machine": _machine(), "versions": _versions(), "rows": rows}
+
+
+def _machine() -> dict[str, Any]:
+    import os
+    import platform
+
+    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo", "model name")), platform.machine())
+    memory = next((int(line.split()[1]) >> 10 for line in _lines("/proc/meminfo", "MemTotal")), 0)
+    return {"cores": os.cpu_count(), "memory_mb": memory, "cpu": model, "threads": 1}
+
+
+def _lines(path: str, start: str) -> list[str]:
+    file = Path(path)
+    return [line for line in file.read_text().splitlines() if line.startswith(start)] if file.exists() else []
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    names = ("solami", "torch", "numpy", "vector-quantize-pytorch")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _table(figures: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    rows = figures["rows"]
+    table = Table(title=f"motion tokenizers on '{_HEADLINE}'")
+    table.add_column("figure")
+    for name in rows:
+        table.add_column(name, justify="right", overflow="fold")
+    for figure in _SHOWN:
+        table.add_row(figure, *(_number(row.get(figure)) for row in rows.values()))
+    others = [s for s in next(iter(rows.values()))["splits"] if s != _HEADLINE]
+    for split in others:
+        table.add_row(f"mpjpe_mm, {split}", *(_number(row["splits"][split]["mpjpe_mm"]) for row in rows.values()))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,95 @@
+"""`solami bench tokenizer` on tiny networks: the figures that it promises, baselines with known answers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from solami.cli.bench_tokenizer import ROWS, tokenizer
+from solami_protocol import quaternions as quat
+from solami_protocol.settings import load_settings
+from solami_protocol.skeleton import FPS
+from solami_tokenizers.motion.baselines import evaluate_baseline
+from solami_tokenizers.motion.clip import Clip
+from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
+from solami_tokenizers.motion.trainer_config import TrainSettings
+from solami_tokenizers.motion.training import Trainer
+
+PROMISED = {
+    "mpjpe_mm",
+    "pa_mpjpe_mm",
+    "wrist_mm",
+    "jitter_ratio",
+    "energy_ratio",
+    "foot_skate_cm_s",
+    "recorded_skate_cm_s",
+    "code_usage",
+    "entropy",
+    "bits_per_s",
+    "encode_fps",
+    "decode_fps",
+    "first_chunk_ms",
+    "stream_error_mm",
+    "lookahead_frames",
+    "params",
+}
+
+
+def swaying(seed: int) -> Clip:
+    rng = np.random.default_rng(seed)
+    t = np.arange(120)[:, None] / FPS
+    rotations = np.tile(quat.IDENTITY, (120, 55, 1)).astype(np.float64)
+    rotations[:, 16] = quat.from_rotvec(np.sin(2 * t + rng.random()) * [0.2, 0.1, 0.5])
+    root = np.tile(np.array([0, 0.95, 0], np.float32), (120, 1))
+    return Clip(name=f"s{seed}", root_m=root, rotations=rotations.astype(np.float32), fps=FPS)
+
+
+@pytest.fixture(scope="module")
+def data() -> MotionData:
+    def describe(clip: Clip) -> ClipEntry:
+        split = {"s0": "validation", "s1": "unseen_takes", "s2": "other_source"}.get(clip.name, "train")
+        return ClipEntry(name=clip.name, split=split)
+
+    return MotionData.from_clips([swaying(seed) for seed in range(6)], describe)
+
+
+def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> None:
+    data.save(tmp_path / "motion.npz")
+    for row, more in (("ours_512", []), ("solami_mode", ["tokenizer.features=solami_body", "loss.geometry=0"])):
+        network = "symmetric" if row == "solami_mode" else "causal"
+        args = ["tokenizer.width=16", "tokenizer.latent=8", f"tokenizer.network={network}", "steps=2", "batch=4", *more]
+        args += [f"out={tmp_path}", f"name={ROWS[row]}", "window=32", "long_window=32"]
+        Trainer(load_settings(TrainSettings, "train", None, args, env={}), data).run()
+    app = typer.Typer()
+    app.command()(tokenizer)
+    out = tmp_path / "bench.json"
+    args = ["--data", str(tmp_path / "motion.npz"), "--runs", str(tmp_path), "--out", str(out)]
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 0, done.output
+    figures = json.loads(out.read_text())
+    assert {"machine", "versions", "rows"} <= set(figures)
+    rows = figures["rows"]
+    assert set(rows) == {"ours_512", "solami_mode", "mean_pose", "true_poses_held_7_5hz", "nearest_training_motion"}
+    assert set(rows["ours_512"]) >= PROMISED
+    assert rows["ours_512"]["stream_error_mm"] < 1e-3
+    assert rows["solami_mode"]["stream_error_mm"] > 0.01
+    assert (rows["ours_512"]["lookahead_frames"], rows["ours_512"]["bits_per_s"]) == (4, 67.5)
+    assert set(rows["ours_512"]["splits"]) == {"unseen_takes", "other_source"}
+    nothing = CliRunner().invoke(app, ["--data", "x.npz", "--runs", str(tmp_path / "none"), "--only", "ours_9"])
+    assert nothing.exit_code == 1
+    assert "train one first" in " ".join(nothing.output.split())
+
+
+def test_baselines_with_known_answers(data: MotionData) -> None:
+    held = evaluate_baseline("true_poses_held_7_5hz", data, ["unseen_takes"])["unseen_takes"]
+    nearest = evaluate_baseline("nearest_training_motion", data, ["unseen_takes"])["unseen_takes"]
+    mean = evaluate_baseline("mean_pose", data, ["unseen_takes"])["unseen_takes"]
+    # only the left arm swings, about 0.9 rad/s: holding it for up to 3 frames moves the wrist by some millimetres
+    assert 0.5 < held["wrist_mm"] < 30
+    assert nearest["mpjpe_mm"] < mean["mpjpe_mm"]
+    assert mean["energy_ratio"] == pytest.approx(0, abs=1e-6)
+    train = evaluate_baseline("nearest_training_motion", data, ["train"])["train"]
+    assert train["mpjpe_mm"] == pytest.approx(0, abs=0.01)  # it has seen them

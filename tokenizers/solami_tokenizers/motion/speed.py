@@ -1,0 +1,108 @@
+"""How fast a tokenizer is on one core, and what streaming costs it."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from solami_protocol.skeleton import FPS
+from solami_tokenizers.motion.features import RootState
+from solami_tokenizers.motion.kinematics import forward
+from solami_tokenizers.motion.networks import STRIDE
+from solami_tokenizers.motion.tokenizer import MotionTokenizer
+
+__all__ = ["CHUNK_TOKENS", "speed", "stream_figures"]
+
+CHUNK_TOKENS = 3  # 0.4 s, what a language model gives at a time
+STREAMS = 64
+_PAST_TOKENS = 48  # more than the symmetric decoder's 22
+
+
+def speed(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
+    """Return frames a second and milliseconds on one core; features: a minute or so of motion (T, D)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        x = torch.from_numpy(features)
+        codes = tokenizer.encode(x)
+        figures = {
+            "encode_fps": len(x) / _best_s(lambda: tokenizer.encode(x)),
+            "decode_fps": len(x) / _best_s(lambda: tokenizer.decode(codes)),
+            "first_chunk_ms": 1e3 * _best_s(lambda: _first_chunk(tokenizer, codes), repeats=30, middle=True),
+        }
+        if tokenizer.settings.network == "causal":
+            figures |= _many(tokenizer, codes)
+        return figures
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _best_s(work: Callable[[], object], repeats: int = 5, *, middle: bool = False) -> float:
+    """Return the shortest of several runs, which is the least disturbed one; or their median."""
+    times = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times[1:])) if middle else min(times[1:])
+
+
+def _first_chunk(tokenizer: MotionTokenizer, codes: torch.Tensor) -> None:
+    if tokenizer.settings.network == "causal":
+        tokenizer.stream_decoder().push(codes[:CHUNK_TOKENS])
+    else:
+        tokenizer.decode(codes[:CHUNK_TOKENS])
+
+
+def _many(tokenizer: MotionTokenizer, codes: torch.Tensor) -> dict[str, float]:
+    stream = tokenizer.stream_decoder(STREAMS)
+    at = torch.arange(STREAMS * CHUNK_TOKENS) % len(codes)
+    piece = codes[at].reshape(STREAMS, CHUNK_TOKENS, codes.shape[1])
+    took_s = _best_s(lambda: stream.push(piece))
+    played_s = CHUNK_TOKENS * STRIDE / FPS
+    return {f"streams_{STREAMS}_ms": 1e3 * took_s, f"streams_{STREAMS}_load": took_s / played_s}
+
+
+def stream_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
+    """Return how chunked decoding differs from decoding the whole, and the steps of the joints at chunk borders.
+
+    A network that sees both ways decodes each chunk from the codes so far, as it would have to live.
+    """
+    codes = torch.from_numpy(tokenizer.encode(features))
+    whole = tokenizer.decode(codes).numpy()
+    if tokenizer.settings.network == "causal":
+        stream = tokenizer.stream_decoder()
+        parts = [stream.push(codes[k : k + CHUNK_TOKENS]) for k in range(0, len(codes), CHUNK_TOKENS)]
+        made = torch.cat([*parts, stream.flush()]).numpy()  # type: ignore[list-item]
+        late = STRIDE if tokenizer.decoder.delayed else 0
+    else:
+        made, late = _live(tokenizer, codes), 0
+    true, offline, streamed = (_places(tokenizer, f) for f in (features, whole[: len(features)], made[: len(features)]))
+    frames = min(len(true), len(offline), len(streamed))
+    borders = np.arange(CHUNK_TOKENS * STRIDE - late, frames, CHUNK_TOKENS * STRIDE)
+    return {
+        "stream_error_mm": float(np.linalg.norm(streamed[:frames] - offline[:frames], axis=-1).mean() * 1e3),
+        "border_step_mm": _step_mm(streamed, borders),
+        "recorded_border_step_mm": _step_mm(true, borders),
+    }
+
+
+def _live(tokenizer: MotionTokenizer, codes: torch.Tensor) -> np.ndarray:
+    parts = []
+    for k in range(0, len(codes), CHUNK_TOKENS):
+        first, end = max(0, k - _PAST_TOKENS), min(k + CHUNK_TOKENS, len(codes))
+        parts.append(tokenizer.decode(codes[first:end])[STRIDE * (k - first) :])
+    return torch.cat(parts).numpy()
+
+
+def _places(tokenizer: MotionTokenizer, features: np.ndarray) -> np.ndarray:
+    """Return joints (T, 22, 3) relative to the root, in metres."""
+    clip = tokenizer.clip_of(features, None, RootState())
+    places = forward(clip.root_m, clip.rotations, body_only=True)[0]
+    return places - places[:, :1]
+
+
+def _step_mm(places: np.ndarray, at: np.ndarray) -> float:
+    steps = np.linalg.norm(places[at] - places[at - 1], axis=-1)
+    return float(steps.max(axis=1).mean() * 1e3)
