@@ -3,18 +3,21 @@
 import json
 import struct
 from functools import cache
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from solami.audio2face import animate
 from solami.headset.avatar import Look, build_glb
 from solami.headset.avatar.look import Kind
 from solami_protocol.arkit import FACE_MIRROR, FACE_NAMES
 from solami_protocol.errors import InputError
+from solami_protocol.phones import Phone
 from solami_protocol.quaternions import from_axis_angle, multiply, rotate
 from solami_protocol.skeleton import JOINT_INDEX, JOINTS, PARENTS, REST_OFFSETS, rest_positions
 
-KINDS: tuple[Kind, ...] = ("person", "automaton")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 TYPES = {5126: ("<f4", 4), 5123: ("<u2", 2), 5121: ("u1", 1)}
 WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
@@ -183,6 +186,20 @@ def test_jaw_opens_by_about_25_degrees_and_mouth_close_shuts_it(person: Glb) -> 
     assert lips_apart(person, {"jawOpen": 1.0}) > 0.025
     for value in (0.25, 0.6, 1.0):
         assert lips_apart(person, {"jawOpen": value, "mouthClose": value}) < 0.0015
+
+
+@pytest.mark.parametrize("feeling", ["joy", "sadness", "anger", "surprise", "fear", "disgust"])
+def test_shut_lips_meet_in_every_mood(person: Glb, feeling: str) -> None:
+    """An /m/ between open vowels, at full feeling: the lips of the mesh touch, and part again."""
+    phones = [Phone("aa", 100, 160), Phone("m", 260, 100), Phone("aa", 360, 200)]
+    buzz = (8_000 * np.sign(np.sin(2 * np.pi * 120 * np.arange(14_000) / 24_000))).astype(np.int16)
+    face = animate(buzz, phones, affect={feeling: 1.0})
+
+    def apart(frame: int) -> float:
+        return lips_apart(person, {name: float(w) for name, w in zip(FACE_NAMES, face[frame], strict=True) if w > 0})
+
+    assert min(apart(8), apart(9)) < 0.002
+    assert apart(14) > 0.008
 
 
 def test_blink_closes_the_eyes_without_touching_the_eyeballs(person: Glb) -> None:

@@ -1,4 +1,4 @@
-"""What makes the body a clockwork figure: dome and lamp, eye rims, ear wheels, seams, buttons, the key in the back."""
+"""What makes the body a clockwork figure: crown and lantern, eye rims, ear wheels, seams, buttons, a key."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from solami.headset.avatar.mesh import Part
 from solami.headset.avatar.skinning import mirrored, rigid, trunk
 from solami.headset.avatar.solids import lathe, wire
 
-__all__ = ["body_fittings", "head_fittings", "under_dome"]
+__all__ = ["body_fittings", "buttons", "head_fittings", "under_dome"]
 
 UP = np.array([0.0, 1.0, 0.0])
 DOME = HEAD + np.array([0.0, 0.118, -0.013])
@@ -28,7 +28,7 @@ def under_dome(p: np.ndarray) -> np.ndarray:
 
 def body_fittings() -> list[Part]:
     """Return the buttons of the coat, the buckle of its belt and the key in the back."""
-    return [*_buttons(), _buckle(), *_key()]
+    return [*buttons(), _buckle(), *_key()]
 
 
 def _part(name: str, shape: tuple[np.ndarray, np.ndarray], swatch: str, joint: str = "head") -> Part:
@@ -43,40 +43,37 @@ def _part(name: str, shape: tuple[np.ndarray, np.ndarray], swatch: str, joint: s
 
 
 def _dome() -> list[Part]:
-    """Return a brass dome with a rim, ribs and rivets, and a small lamp on top."""
+    """Return the crown, riveted on, and the lantern that stands on it: gallery, light, bars, roof."""
     base, axis = DOME, DOME_AXIS
     wide = (1.0, 1.155)
-    rim = np.array(
-        [(-0.006, 0.088), (-0.008, 0.0950), (-0.005, 0.0985), (0.004, 0.0985), (0.007, 0.0955), (0.006, 0.088)]
-    )
+    rim = np.array([(-0.006, 0.088), (-0.005, 0.0935), (-0.001, 0.0950), (0.003, 0.0935), (0.004, 0.088)])
     t = np.linspace(0.02, 1.0, 9) * np.pi / 2
-    shell = np.stack([0.004 + 0.088 * np.sin(t), 0.0945 * np.cos(t) ** 0.9 + 1e-4], 1)
-    lamp_foot = np.array(
-        [(0.088, 0.020), (0.093, 0.021), (0.097, 0.018), (0.099, 0.0105), (0.103, 0.0125), (0.105, 0.0125)]
-    )
-    lamp = np.array([(0.105, 0.0100), (0.110, 0.0128), (0.117, 0.0130), (0.124, 0.0105)])
-    hat = np.array(
-        [(0.123, 0.0115), (0.126, 0.0115), (0.131, 0.0060), (0.134, 0.0022), (0.139, 0.0030), (0.141, 0.0016)]
-    )
+    shell = np.stack([0.002 + 0.080 * np.sin(t), 0.0925 * np.cos(t) ** 0.9 + 1e-4], 1)
+    gallery = np.array([(0.070, 0.046), (0.076, 0.052), (0.081, 0.052), (0.083, 0.044), (0.083, 0.036)])
+    lamp = np.array([(0.083, 0.0300), (0.090, 0.0335), (0.112, 0.0335), (0.119, 0.0290)])
+    roof = np.array(
+        [(0.118, 0.0420), (0.122, 0.0430), (0.134, 0.0260), (0.143, 0.0100), (0.147, 0.0040), (0.155, 0.0058),
+         (0.160, 0.0030)]
+    )  # fmt: skip
     parts = [
         _part("rim", lathe(rim, base, axis, 32, wide), "brass"),
         _part("dome", lathe(shell, base, axis, 32, wide), "dome"),
-        _part("lamp_foot", lathe(lamp_foot, base, axis, 14), "brass"),
-        _part("lamp", lathe(lamp, base, axis, 14), "lamp"),
-        _part("lamp_hat", lathe(hat, base, axis, 14), "brass"),
+        _part("gallery", lathe(gallery, base, axis, 20), "brass"),
+        _part("lamp", lathe(lamp, base, axis, 16), "lamp"),
+        _part("lamp_roof", lathe(roof, base, axis, 16), "dome"),
     ]
     unit = axis / np.linalg.norm(axis)
     forward = np.cross(np.array([1.0, 0, 0]), unit)
     for k in range(6):
         a = 2 * np.pi * (k + 0.5) / 6
         way = np.sin(a) * np.array([1.0, 0, 0]) + 1.155 * np.cos(a) * forward
-        line = base + np.stack([along * unit + (r + 0.0008) * way for along, r in shell[:-1]])
-        parts.append(_part("rib", wire(line, 0.0024, 4, up=np.tile(way, (len(line), 1)), flat=0.8), "brass"))
+        bar = base + np.stack([along * unit + 0.0385 * way / np.linalg.norm(way) for along in (0.082, 0.100, 0.119)])
+        parts.append(_part("lamp_bar", wire(bar, 0.0020, 4, up=np.tile(way, (3, 1))), "brass"))
     for k in range(12):
         a = 2 * np.pi * (k + 0.5) / 12
         way = np.sin(a) * np.array([1.0, 0, 0]) + 1.155 * np.cos(a) * forward
         bead = np.array([(-0.001, 0.0030), (0.0022, 0.0018)])
-        parts.append(_part("rivet", lathe(bead, base + 0.0985 * way, way, 6), "rivet"))
+        parts.append(_part("rivet", lathe(bead, base + 0.0945 * way, way, 6), "rivet"))
     return parts
 
 
@@ -162,7 +159,7 @@ def _moving(name: str, p: np.ndarray, triangles: np.ndarray, swatch: str) -> Par
     return part
 
 
-def _buttons() -> list[Part]:
+def buttons() -> list[Part]:
     """Return two rows of brass buttons down the coat."""
     out = []
     knob = np.array([(-0.003, 0.0095), (0.0020, 0.0100), (0.0055, 0.0060)])

@@ -5,7 +5,7 @@ import numpy as np
 from solami.headset.avatar.mesh import Part, join_rings, smooth, smoothstep, subdivide, tube
 from solami.headset.avatar.skinning import REST, chain, mirrored, trunk
 
-__all__ = ["shoes", "top", "trousers"]
+__all__ = ["shoes", "top", "torso_share", "trousers"]
 
 COLUMNS = 32  # points around the trunk; column 0 is the front, 8 the left side
 SLEEVE_SIDES = 14
@@ -27,18 +27,18 @@ _TRUNK = np.array(
         (1.388, 0.157, 0.097, 0.104, -0.014),
         (1.424, 0.151, 0.084, 0.095, -0.018),
         (1.454, 0.134, 0.068, 0.079, -0.020),
-        (1.470, 0.104, 0.060, 0.068, -0.022),
-        (1.475, 0.086, 0.057, 0.064, -0.024),
-        (1.474, 0.078, 0.059, 0.060, -0.026),
-        (1.482, 0.0725, 0.061, 0.058, -0.026),
-        (1.490, 0.0700, 0.060, 0.056, -0.026),
-        (1.490, 0.0660, 0.055, 0.052, -0.026),
-        (1.472, 0.0640, 0.052, 0.050, -0.026),
+        (1.466, 0.104, 0.060, 0.068, -0.022),
+        (1.466, 0.086, 0.057, 0.064, -0.024),
+        (1.463, 0.077, 0.058, 0.060, -0.026),
+        (1.468, 0.0720, 0.060, 0.058, -0.026),
+        (1.475, 0.0695, 0.059, 0.056, -0.026),
+        (1.475, 0.0650, 0.054, 0.052, -0.026),
+        (1.455, 0.0630, 0.051, 0.050, -0.026),
     ]
 )
 _ARM_TOP_Y, _ARM_LOW_Y = 1.454, 1.352
 _HEM_ROWS = 2
-_COLLAR_Y = 1.475
+_COLLAR_Y = 1.463
 _BELT_Y = (1.018, 1.050)
 _BELT_M = 0.0045
 # x, radius up, radius forward, of the left sleeve
@@ -112,6 +112,19 @@ def _trunk_ring(row: np.ndarray, grow: float = 0.0, power: float = 2.35) -> np.n
     round_off = (np.abs(s) ** power + np.abs(c) ** power) ** (-1 / power)
     depth = np.where(c >= 0, front, back) + grow
     return np.stack([(half + grow) * s * round_off, np.full(COLUMNS, y), centre_z + depth * c * round_off], 1)
+
+
+def torso_share(points: np.ndarray, power: float = 2.35) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for points (..., 3) of the T-pose, how far out they lie and the torso's half size there, metres.
+
+    The first is 0 on the torso's axis, 1 on the surface that `top` draws, and infinite above and below the torso.
+    """
+    rows = _TRUNK[:16]
+    x, y, z = np.moveaxis(points, -1, 0)
+    half, front, back, centre = (np.interp(y, rows[:, 0], rows[:, k]) for k in (1, 2, 3, 4))
+    deep = np.where(z >= centre, front, back)
+    share = (np.abs(x / half) ** power + np.abs((z - centre) / deep) ** power) ** (1 / power)
+    return np.where((y < rows[0, 0]) | (y > rows[-1, 0]), np.inf, share), np.minimum(half, deep)
 
 
 def _sleeve_ring(row: np.ndarray, sign: float) -> np.ndarray:

@@ -4,36 +4,62 @@ from dataclasses import replace
 
 import numpy as np
 
-from solami.headset.avatar.automaton import body_fittings, head_fittings
+from solami.headset.avatar.automaton import body_fittings, buttons, head_fittings
 from solami.headset.avatar.body import shoes, top, trousers
+from solami.headset.avatar.creature import leaf_collar, leaves, long_ears, tail
 from solami.headset.avatar.glb import write_glb
-from solami.headset.avatar.hair import hair
+from solami.headset.avatar.hair import hair, hair_cap, slick_hair
 from solami.headset.avatar.hands import hands
 from solami.headset.avatar.head import head_parts
 from solami.headset.avatar.headform import HEAD
-from solami.headset.avatar.look import Look
+from solami.headset.avatar.look import Kind, Look
+from solami.headset.avatar.magician import bow_tie, cape, gloved, hat
 from solami.headset.avatar.mesh import Part
 
 __all__ = ["HEAD_SCALE", "build_glb", "build_parts", "build_vrm"]
 
-HEAD_SCALE = 1.10
+HEAD_SCALE: dict[Kind, float] = {"person": 1.10, "magician": 1.10, "creature": 1.20, "automaton": 1.10}
+"""How much bigger than a grown-up's each head is drawn."""
 NAPE = HEAD + np.array([0.0, -0.055, -0.012])
 
 
 def build_parts(look: Look) -> list[Part]:
     """Return the character's surfaces in the T-pose."""
-    automaton = look.kind == "automaton"
-    head = [*head_parts(look), *(head_fittings() if automaton else hair())]
-    body = [top(belt=automaton), trousers(), *shoes(), *hands(), *(body_fittings() if automaton else [])]
-    return [*body, *(_enlarged(p) for p in head)]
+    head = [_enlarged(part, HEAD_SCALE[look.kind]) for part in [*head_parts(look), *_on_head(look.kind)]]
+    body = [top(belt=look.kind == "automaton"), trousers(), *shoes(), *hands(), *_on_body(look.kind)]
+    return [*(gloved(body) if look.kind == "magician" else body), *head]
 
 
-def _enlarged(part: Part) -> Part:
-    """Return a part of the head at its drawn size: the skeleton's head is a grown-up's, ours is a little bigger."""
+def _on_head(kind: Kind) -> list[Part]:
+    match kind:
+        case "person":
+            return hair()
+        case "magician":
+            return [*slick_hair(), *hat()]
+        case "creature":
+            return [hair_cap(), *leaves(), *long_ears()]
+        case "automaton":
+            return head_fittings()
+
+
+def _on_body(kind: Kind) -> list[Part]:
+    match kind:
+        case "person":
+            return []
+        case "magician":
+            return [cape(), *bow_tie(), *buttons()]
+        case "creature":
+            return [*leaf_collar(), *tail()]
+        case "automaton":
+            return body_fittings()
+
+
+def _enlarged(part: Part, scale: float) -> Part:
+    """Return a part of the head at its drawn size: the skeleton's head is a grown-up's, ours are a little bigger."""
     return replace(
         part,
-        positions=NAPE + (part.positions - NAPE) * HEAD_SCALE,
-        morphs={name: way * HEAD_SCALE for name, way in part.morphs.items()},
+        positions=NAPE + (part.positions - NAPE) * scale,
+        morphs={name: way * scale for name, way in part.morphs.items()},
     )
 
 

@@ -172,11 +172,11 @@ def _corner(q: Points, x: float, y: float, z: float, reach: float = 1.0) -> np.n
 
 def _smile(q: Points) -> np.ndarray:
     cheek = _bell(q, 0.044, 0.020, 0.020, 0.018)
-    return _corner(q, 6.5, 7.5, -4.5) + _move(cheek, 1.5, 3.0, 2.2)
+    return _corner(q, 7.5, 8.5, -5.0) + _move(cheek, 1.5, 3.6, 2.6)
 
 
 def _frown(q: Points) -> np.ndarray:
-    return _corner(q, 1.0, -6.5, -1.5)
+    return _corner(q, 1.0, -8.0, -1.5)
 
 
 def _dimple(q: Points) -> np.ndarray:

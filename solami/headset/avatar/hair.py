@@ -6,7 +6,7 @@ from solami.headset.avatar.headform import CENTRE, HEAD, onto
 from solami.headset.avatar.mesh import Part, outside_out, smoothstep, tube
 from solami.headset.avatar.skinning import chain
 
-__all__ = ["hair", "under_hair"]
+__all__ = ["hair", "hair_cap", "over_head", "slick_hair", "under_hair"]
 
 POLE = np.array([0.0, 0.968, -0.25])  # the crown, a little behind the top
 COLUMNS, ROWS = 56, 12
@@ -22,8 +22,8 @@ _HAIRLINE = np.array(
         (92, 82),
         (106, 84),
         (118, 108),
-        (140, 128),
-        (180, 133),
+        (140, 131),
+        (180, 138),
     ]
 )
 # start (azimuth, angle), bend, end, width at the widest, lift at the middle: metres and degrees
@@ -38,11 +38,11 @@ _FRINGE = (
     ((12, 20), (-54, 56), (-57, 95), 0.019, 0.018),
 )
 _SIDES = (
-    ((60, 30), (70, 62), (66, 106), 0.018, 0.013),
-    ((95, 35), (98, 62), (112, 96), 0.022, 0.012),
-    ((115, 35), (120, 75), (128, 122), 0.024, 0.012),
-    ((140, 30), (142, 80), (147, 130), 0.026, 0.012),
-    ((165, 25), (164, 80), (164, 134), 0.027, 0.013),
+    ((60, 30), (70, 62), (66, 106), 0.017, 0.011),
+    ((95, 35), (98, 62), (112, 96), 0.020, 0.009),
+    ((115, 35), (120, 75), (128, 124), 0.021, 0.008),
+    ((140, 30), (142, 80), (147, 134), 0.022, 0.008),
+    ((165, 25), (164, 80), (164, 139), 0.023, 0.009),
 )
 
 
@@ -54,9 +54,23 @@ def hair() -> list[Part]:
         for sign in (1, -1):
             swatch = "hair_light" if k % 2 else "hair"
             locks.append(_lock((sign * a0, t0), (sign * a1, t1), (sign * a2, t2), width, lift, swatch=swatch))
-    locks.append(_lock((180, 24), (182, 84), (181, 134), 0.026, 0.014, swatch="hair"))
-    locks.append(_lock((30, 8), (-40, 6), (-120, 26), 0.020, 0.020, swatch="hair_light"))
-    return [_cap(), *locks]
+    locks.append(_lock((180, 24), (182, 84), (181, 139), 0.023, 0.010, swatch="hair"))
+    locks.append(_lock((60, 16), (-60, 8), (-150, 30), 0.022, 0.008, swatch="hair"))
+    return [hair_cap(), *locks]
+
+
+def slick_hair() -> list[Part]:
+    """Return hair combed straight back, flat enough for a hat."""
+    locks = []
+    for k, azimuth in enumerate((14, 40, 66)):
+        for sign in (1, -1):
+            path = ((sign * azimuth, 60 + 4 * k), (sign * (azimuth + 8), 34), (sign * (150 - 6 * k), 30))
+            locks.append(_lock(*path, 0.019, 0.009, swatch="hair"))
+    for start, bend, end, width, _ in _SIDES[2:]:
+        for sign in (1, -1):
+            turned = [(sign * a, t) for a, t in (start, bend, end)]
+            locks.append(_lock(*turned, width, 0.008, swatch="hair"))
+    return [hair_cap(), *locks]
 
 
 def _ways(azimuth_deg: np.ndarray, angle_deg: np.ndarray) -> np.ndarray:
@@ -70,7 +84,7 @@ def _ways(azimuth_deg: np.ndarray, angle_deg: np.ndarray) -> np.ndarray:
     return np.cos(t)[:, None] * pole + np.sin(t)[:, None] * flat
 
 
-def _over(azimuth_deg: np.ndarray, angle_deg: np.ndarray, lift_m: np.ndarray) -> np.ndarray:
+def over_head(azimuth_deg: np.ndarray, angle_deg: np.ndarray, lift_m: np.ndarray) -> np.ndarray:
     """Return points `lift_m` outside the head along those directions."""
     way = _ways(azimuth_deg, angle_deg)
     return onto(way) + lift_m[:, None] * way
@@ -90,7 +104,8 @@ def under_hair(p: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip(way @ pole, -1, 1))) < _hairline(azimuth) - 14
 
 
-def _cap() -> Part:
+def hair_cap() -> Part:
+    """Return the closed shell of hair that everything else lies on."""
     azimuth = 360 * np.arange(COLUMNS) / COLUMNS
     end = _hairline(azimuth)
     rings = []
@@ -99,11 +114,11 @@ def _cap() -> Part:
         clumps = (
             0.0022 * np.sin(np.radians(azimuth) * 11 + 0.8 * np.sin(np.radians(azimuth) * 3)) * smoothstep(0.2, 0.9, s)
         )
-        thick = 0.0135 + 0.004 * np.sin(np.pi * s) - 0.0085 * smoothstep(0.75, 1.0, s)
-        rings.append(_over(azimuth, end * s, thick + clumps))
+        thick = 0.0115 + 0.004 * np.sin(np.pi * s) - 0.0075 * smoothstep(0.75, 1.0, s)
+        rings.append(over_head(azimuth, end * s, thick + clumps))
     # the edge turns in to the skin
-    rings.append(_over(azimuth, end * 1.015, np.full(COLUMNS, 0.0015)))
-    rings.append(_over(azimuth, end * 0.96, np.full(COLUMNS, -0.002)))
+    rings.append(over_head(azimuth, end * 1.015, np.full(COLUMNS, 0.0015)))
+    rings.append(over_head(azimuth, end * 0.96, np.full(COLUMNS, -0.002)))
     positions, triangles = tube(np.stack(rings)[::-1], closed_end=True)
     triangles = outside_out(positions, triangles)
     return _part("hair_cap", positions, triangles, "hair_deep")
@@ -125,7 +140,7 @@ def _lock(
     middle = 2 * b - (a + c) / 2  # the curve passes through the bend
     path = ((1 - t) ** 2)[:, None] * a + (2 * t * (1 - t))[:, None] * middle + (t**2)[:, None] * c
     rise = 0.010 + (lift - 0.010) * np.sin(np.pi * np.clip(t * 0.85 + 0.12, 0, 1)) - 0.004 * t**3
-    line = _over(path[:, 0], path[:, 1], rise)
+    line = over_head(path[:, 0], path[:, 1], rise)
     away = line - CENTRE
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     ahead = np.gradient(line, axis=0)

@@ -22,7 +22,7 @@ def head_parts(look: Look) -> list[Part]:
     parts = [_skin(under_dome if look.kind == "automaton" else under_hair)]
     for sign in (1.0, -1.0):
         parts += [_eyeball(sign), _lashes(sign), _brow(sign)]
-        if look.kind == "person":
+        if look.kind in ("person", "magician"):
             parts.append(_ear(sign))
     return [*parts, *_teeth(), _tongue()]
 

@@ -9,7 +9,7 @@ from solami_protocol.errors import InputError
 
 __all__ = ["COLOURS", "MATERIALS", "SWATCHES", "Kind", "Look", "Material", "Swatch"]
 
-Kind = Literal["person", "automaton"]
+Kind = Literal["person", "magician", "creature", "automaton"]
 
 COLOURS: dict[Kind, dict[str, str]] = {
     "person": {
@@ -21,6 +21,26 @@ COLOURS: dict[Kind, dict[str, str]] = {
         "cloth2": "#3a4150",
         "shoes": "#e9e4da",
         "accent": "#f0a04b",
+    },
+    "magician": {
+        "skin": "#c79a7b",
+        "hair": "#c9ccd6",
+        "eyes": "#5b4a8a",
+        "lips": "#9c5560",
+        "cloth1": "#4a2347",
+        "cloth2": "#1f1c2b",
+        "shoes": "#14131a",
+        "accent": "#d9b65c",
+    },
+    "creature": {
+        "skin": "#a9c48a",
+        "hair": "#4f7a3a",
+        "eyes": "#d9a441",
+        "lips": "#7f9a5e",
+        "cloth1": "#7a5636",
+        "cloth2": "#5b4632",
+        "shoes": "#3f3326",
+        "accent": "#d8748f",
     },
     "automaton": {
         "skin": "#b8733c",
@@ -92,6 +112,13 @@ SWATCHES: dict[str, Swatch] = {
     "dome": Swatch("skin", 1.1, "copper"),
     "seam": Swatch("accent", 0.75, "cloth"),
     "lamp": Swatch("#ffd98a", 1.0, "glow"),
+    "hat": Swatch("cloth2", 1.25),
+    "cape": Swatch("cloth2", 1.35),
+    "lining": Swatch("cloth1", 1.7),
+    "glove": Swatch("#efece6"),
+    "ear_inner": Swatch("accent", 0.95, "skin"),
+    "stem": Swatch("hair", 0.8, "hair"),
+    "bud": Swatch("accent", 1.0, "hair"),
 }
 """The names by which the modelling code paints. A colour that starts with # is the same for every character."""
 
@@ -113,7 +140,23 @@ _AUTOMATON: dict[str, Swatch] = {
     "tongue": Swatch("#a5543f", 1.0, "inside"),
     "throat": Swatch("#160b08", 1.0, "inside"),
 }
-"""What an automaton paints in another way than a person."""
+_MAGICIAN: dict[str, Swatch] = {
+    "brass": Swatch("#c9ccd6", 1.0, "brass"),
+    "top_deep": Swatch("cloth1", 0.6),
+    "sole": Swatch("shoes", 1.4),
+}
+_CREATURE: dict[str, Swatch] = {
+    "sole": Swatch("shoes", 1.35),
+    "top_deep": Swatch("cloth1", 1.3),
+    "brow": Swatch("hair", 0.75, "hair"),
+}
+_OWN: dict[Kind, dict[str, Swatch]] = {
+    "person": {},
+    "magician": _MAGICIAN,
+    "creature": _CREATURE,
+    "automaton": _AUTOMATON,
+}
+"""What each kind paints in another way than a person."""
 
 MATERIALS: dict[str, Material] = {
     "skin": Material(0.62),
@@ -166,4 +209,4 @@ class Look:
         return _METAL.get(name, name) if self.kind == "automaton" else name
 
     def _swatch(self, name: str) -> Swatch:
-        return _AUTOMATON.get(name, SWATCHES[name]) if self.kind == "automaton" else SWATCHES[name]
+        return _OWN[self.kind].get(name, SWATCHES[name])
