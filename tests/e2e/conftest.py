@@ -19,7 +19,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
     "--use-angle=swiftshader --enable-unsafe-swiftshader --autoplay-policy=no-user-gesture-required"
 ).split()
-SMALL = {"width": 480, "height": 320}  # every pixel is drawn by the processor that also runs the models
+SMALL = {"width": 320, "height": 220}  # every pixel is drawn by the processor that also runs the models
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import workletUrl from './voice.worklet.ts?worker&url';
 import { type Change, type Command, RATE_HZ, type Segment } from './audioqueue.ts';
 import { HeardClock } from './heardclock.ts';
+import { SessionError } from './session.ts';
 
 const KEPT_SEGMENTS = 64;
 
@@ -55,10 +56,15 @@ export class Voice {
     };
   }
 
-  /** Opens the device; call it from a click, for browsers keep pages silent before one. */
+  /** Opens the device; call it from a click, for browsers keep pages silent before one. Throws SessionError. */
   static async open(events: VoiceEvents): Promise<Voice> {
     const context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: 'interactive' });
-    await context.audioWorklet.addModule(workletUrl);
+    try {
+      await context.audioWorklet.addModule(workletUrl);
+    } catch (error) {
+      await context.close();
+      throw new SessionError(`The server does not answer: the sound player could not be loaded (${String(error)}).`);
+    }
     const options = { numberOfInputs: 0, outputChannelCount: [1] };
     const voice = new Voice(context, new AudioWorkletNode(context, 'solami-voice', options), events);
     await context.resume();
