@@ -1,6 +1,8 @@
 """Streamed equals whole: causal networks, their look-ahead, streams in batches, and what is refused."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -237,3 +239,13 @@ def test_bad_input_is_named() -> None:
     assert tokenizer.decode(one, frames=1).shape == (1, 136)
     long = tokenizer.encode(features(18_000))  # ten minutes
     assert tokenizer.decode(long).shape == (18_000, 136)
+
+
+def test_the_package_offers_the_tokenizer_without_loading_torch() -> None:
+    code = (
+        "import sys; import solami_tokenizers.motion as m; assert 'torch' not in sys.modules;"
+        "from solami_tokenizers.motion import MotionTokenizer; assert 'torch' in sys.modules; print(MotionTokenizer)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "MotionTokenizer" in done.stdout
