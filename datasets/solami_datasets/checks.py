@@ -45,14 +45,17 @@ class Checked:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-def put_on_floor(clip: Clip) -> tuple[Clip, float]:
-    """Return the clip with its lowest steps at y = 0, and how far it was lifted, metres; under 1 cm it is left."""
-    lowest_m = float(np.quantile(_soles(_places(clip)).min(axis=1), _FLOOR_QUANTILE))
+def put_on_floor(*clips: Clip) -> list[Clip]:
+    """Return the clips with their lowest steps at y = 0, people of one recording lifted by as much.
+
+    Under 1 cm they are left as they are.
+    """
+    lowest_m = min(float(np.quantile(_soles(_places(clip)).min(axis=1), _FLOOR_QUANTILE)) for clip in clips)
     if abs(lowest_m) < 0.01:
-        return clip, 0.0
-    root = clip.root_m - np.array([0, lowest_m, 0], dtype=np.float32)
+        return list(clips)
     note = f"lifted by {-lowest_m:.3f} m onto the floor"
-    return replace(clip, root_m=root, notes=(*clip.notes, note)), -lowest_m
+    way = np.array([0, lowest_m, 0], dtype=np.float32)
+    return [replace(clip, root_m=clip.root_m - way, notes=(*clip.notes, note)) for clip in clips]
 
 
 def check_clip(clip: Clip) -> Checked:

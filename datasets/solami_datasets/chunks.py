@@ -11,7 +11,9 @@ import numpy as np
 
 from solami_datasets.captions import captions_of
 from solami_datasets.checks import Checked, Finding, check_clip, put_on_floor
+from solami_datasets.fingers import load_fingers
 from solami_datasets.items import Item
+from solami_datasets.partners import authored_partner
 from solami_datasets.reading import read_item
 from solami_datasets.shards import Row, write_rows
 from solami_protocol.errors import InputError
@@ -110,7 +112,7 @@ def work_chunk(chunk: Chunk, folder: Path) -> list[dict[str, Any]]:
 def _one(item: Item, chunk: Chunk) -> tuple[list[Row], FileReport]:
     file = item.path.name
     try:
-        clips = [_ready(clip, item) for clip in read_item(item)]
+        clips = put_on_floor(*(resample(clip, FPS) for clip in read_item(item)))
     except InputError as exc:
         # the report travels with the data set: no folders of this machine in it
         reason = str(exc).replace(f"{item.path.parent}/", "")
@@ -130,10 +132,6 @@ def _one(item: Item, chunk: Chunk) -> tuple[list[Row], FileReport]:
         findings=tuple(f for c in checked for f in c.findings),
         numbers=checked[0].numbers,
     )
-
-
-def _ready(clip: Clip, item: Item) -> Clip:
-    return put_on_floor(resample(clip, FPS))[0]
 
 
 def _rows(item: Item, clips: list[Clip], checked: list[Checked], chunk: Chunk) -> Iterator[Row]:
@@ -169,15 +167,21 @@ def _hands(clip: Clip, item: Item, chunk: Chunk) -> tuple[np.ndarray | None, str
     fingers = clip.rotations[:, FIRST_FINGER:]
     if np.abs(fingers - fingers[:1]).max() > 1e-3:
         return hand_features(clip), "authored" if item.source.authored else "recorded"
-    return None, "none"
+    if chunk.fingers is None:
+        return None, "none"
+    content = item.labels.get("content", "")
+    track = load_fingers(chunk.fingers).track(content, clip.frames, clip_seed(clip.name, chunk.seed))
+    return track, "authored"
 
 
 def _relative(clip: Clip, partner: Clip | None, chunk: Chunk) -> tuple[np.ndarray | None, str]:
     if partner is not None:
         return relative_features(clip, partner), "recorded"
-    return None, "none"
+    if not chunk.partners:
+        return None, "none"
+    return authored_partner(clip, clip_seed(clip.name, chunk.seed)), "authored"
 
 
 def clip_seed(name: str, seed: int) -> int:
     """Return a seed for what is made up for one clip, the same on every machine."""
-    return zlib.crc32(name.encode()) ^ seed
+    return zlib.crc32(f"{seed}/{name}".encode())

@@ -45,7 +45,8 @@ class Prepared:
 def prepare(recipe: Recipe, *, replace: bool = False, progress: Progress | None = None) -> Prepared:
     """Write the collection of a recipe into `recipe.out` and return what it holds.
 
-    replace: an existing collection of another recipe or of other files is replaced, after the new one is whole.
+    replace: an existing collection is built anew and replaced, after the new one is whole; without it, one of the same
+        recipe and files is left as it is, and any other is an error.
     progress: called with (recordings done, all recordings, what is being done).
     Raises InputError that names every file at fault, SettingsError for paths that are not set.
     """
@@ -55,9 +56,10 @@ def prepare(recipe: Recipe, *, replace: bool = False, progress: Progress | None 
     inputs = {source.name: expanded(source.path) for source in recipe.sources}
     for source in recipe.sources:
         if not inputs[source.name].exists():
-            raise InputError(f"source '{source.name}': {inputs[source.name]} does not exist")
+            hint = f"; make it with: {source.made_by}" if source.made_by else ""
+            raise InputError(f"source '{source.name}': {inputs[source.name]} does not exist{hint}")
     mark = _fingerprint(recipe, inputs)
-    if (out / "info.json").exists() and _mark_of(out / "info.json") == mark:
+    if not replace and (out / "info.json").exists() and _mark_of(out / "info.json") == mark:
         info = json.loads((out / "info.json").read_text())
         return Prepared(out, info, json.loads((out / "report.json").read_text()), already_done=True)
     if out.exists() and not replace:

@@ -24,6 +24,8 @@ class SplitRule(Settings):
     """Every clip goes to this split (`train`, `other_source`); empty: by the rules below."""
     validation: Share = 0.08
     unseen_takes: Share = 0.12
+    draw_by: str = "content"
+    """Shares are drawn within each value of this label; empty: within the source."""
     held_out_styles: tuple[str, ...] = ()
     held_out_contents: tuple[str, ...] = ()
     prefix: str = ""
@@ -42,6 +44,8 @@ class Source(Settings):
     """Who made it and where it comes from."""
     authored: bool = False
     """Made, not recorded."""
+    made_by: str = ""
+    """The command that makes the folder, said where it is missing."""
     fps: float | None = Field(default=None, gt=0, le=1000)
     """For files that state none and have no `clips.json` beside them (ASF/AMC)."""
     up: Literal["y", "z"] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from solami_datasets.chunks import Chunk
+from solami_datasets.partners import DISTRIBUTION
 from solami_datasets.recipe import Recipe
 from solami_datasets.shards import read_rows
 from solami_protocol.skeleton import FPS
@@ -34,7 +35,7 @@ _INDEXED = (
     "partner",
     "partner_from",
 )
-_TRAIN = ("train", "authored_train")
+_TRAIN = ("train",)  # recorded motion: what is made up does not set the scale
 
 
 class _Moments:
@@ -108,6 +109,8 @@ def _info(recipe: Recipe, index: list[dict], shards: list[dict], reports: list[d
         },
         "captions": "made from labels by templates; none is written by a person unless captions_from says 'given'",
         "authored": "rows with hands_from, partner_from or body_from = authored hold what no one has recorded",
+        "authored_hands": "pieces of Leap recordings of other hands, chosen by content",
+        "authored_partners": DISTRIBUTION,
         "clips": len(index),
         "minutes": _minutes(index),
         "splits": _counted(index, "split"),

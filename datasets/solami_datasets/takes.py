@@ -1,7 +1,8 @@
 """Who trains and who judges: splits by take groups, the same on every machine.
 
-A held-out style or content is held out wholly. The rest of a source is drawn by content: of its take groups, in the
-order of a hash of their names, the first go to the unseen takes, the next to validation, all others to training.
+A held-out style or content is held out wholly. The rest of a source is drawn by content (or another label): of its
+take groups, in the order of a hash of their names, the first go to the unseen takes, the next to validation, all others
+to training.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ def assign_splits(items: Iterable[Item], seed: int = 0) -> dict[str, str]:
         elif item.labels.get("content") in rule.held_out_contents:
             out[item.name] = "held_out_content"
         else:
-            drawn[item.source.name, item.labels.get("content", "")].append(item)
+            drawn[item.source.name, item.labels.get(rule.draw_by, "")].append(item)
     for group in drawn.values():
         out |= _draw(group, seed)
     _check_held_out(items)
