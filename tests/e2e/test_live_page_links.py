@@ -150,7 +150,8 @@ def test_an_old_version_is_said_in_words(live_url: str, open_live: Callable) -> 
     live.page.wait_for_function("window.solamiReady", timeout=60_000)
     live.page.evaluate(
         "const send = WebSocket.prototype.send; WebSocket.prototype.send = function (data) {"
-        " send.call(this, typeof data === 'string' ? data.replace('\"protocol\":[1]', '\"protocol\":[0]') : data); }; null"
+        " send.call(this, typeof data === 'string' ? data.replace('\"protocol\":[1]', '\"protocol\":[0]') : data); };"
+        " null"
     )
     live.page.click("#start")
     live.page.wait_for_selector("[data-key=session]", timeout=15_000)

@@ -11,7 +11,7 @@ export function suggestions(card: Card): string[] {
   const said = [...(card.expects ?? []), ...(card.examples ?? []).flatMap((e) => [e.user].flat().slice(0, 1))];
   const good = said.filter((text) => {
     const words = text.split(/\s+/).length;
-    return words >= SHORT && words <= LONG && !/^(yes|no|thank|hello|hi|goodbye|bye)\b|more$/i.test(text) && !text.includes('[');
+    return words >= SHORT && words <= LONG && !/^(yes|no|thank|hello|hi|good|goodbye|bye)\b|more$/i.test(text) && !text.includes('[');
   });
   return [...new Set(good.map((text) => written(text, card.name)))];
 }
