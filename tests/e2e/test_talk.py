@@ -1,9 +1,11 @@
 """The whole way of a turn through real processes, as the commands give it to a user."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +30,20 @@ def talk(out: Path, *args: str, timeout_s: float = 120) -> dict:
 
 def command(*args: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a `solami` command and assert that it leaves no process behind."""
-    before = orphans()
-    done = subprocess.run([SOLAMI, *args], capture_output=True, text=True, timeout=timeout_s, check=False)
-    assert orphans() - before == set()
+    mark = uuid.uuid4().hex
+    env = {**os.environ, "SOLAMI_TEST_RUN": mark}
+    done = subprocess.run([SOLAMI, *args], capture_output=True, text=True, timeout=timeout_s, check=False, env=env)
+    assert marked(mark) == []
     return done
 
 
-def orphans() -> set[tuple[int, str]]:
-    """Return our services that have lost their parent."""
-    names = ("-m solami.server", "-m solami_relay", "redis-server")
-    out = set()
-    for process in psutil.process_iter(["cmdline", "ppid"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if any(name in line for name in names) and process.info["ppid"] in (0, 1):
-            out.add((process.pid, line))
+def marked(mark: str) -> list[str]:
+    """Return the command lines of the processes that were started under `mark`."""
+    out = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("SOLAMI_TEST_RUN") == mark:
+                out.append(" ".join(process.cmdline()))
     return out
 
 
