@@ -1,6 +1,7 @@
 """The face service as a real process on a port of its own."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -153,10 +154,14 @@ async def test_garbage_is_answered_and_the_session_goes_on(address: str) -> None
         assert len(face)
 
 
+CLOSING = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+
 async def test_a_message_of_many_megabytes_ends_its_session_only(address: str) -> None:
     async with session(address) as ws, session(address) as other:
-        await ws.send_bytes(bytes(3 * 2**20))
-        assert (await ws.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        with contextlib.suppress(ConnectionError):  # the service may hang up before all of it is written
+            await ws.send_bytes(bytes(3 * 2**20))
+        assert (await ws.receive(timeout=5)).type in CLOSING
         assert len((await epoch(other, 1))[0])
 
 
@@ -187,7 +192,7 @@ def stereo_48k() -> bytes:
 async def test_a_whole_file_is_animated(address: str, body: bytes) -> None:
     async with aiohttp.ClientSession() as http, http.post(address + "/v1/face", data=body) as answer:
         assert answer.status == 200, await answer.text()
-        assert answer.headers["X-Solami-Mouth"] == "loudness"
+        assert answer.headers["X-Solami-Mouth"] == "sound"
         packed = np.load(io.BytesIO(await answer.read()), allow_pickle=False)
     assert packed["face"].shape == (34, 52)
     assert tuple(packed["names"]) == FACE_NAMES
