@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from solami.behaviour import GESTURES, Performance
-from solami.brain import Affect, Degraded, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
+from solami.brain import Affect, Degraded, Exchange, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
 from solami_protocol import quaternions as q
 from solami_protocol.phones import Phone
 
 from .card_parts import card_style, card_voice
+from .expected import Expected
 from .marks import affect_of_mark, parse_marks
 from .source import Sentence, WordSource
 from .strokes import SpokenWord, strokes, token_count
@@ -51,6 +52,10 @@ class AgentBrain:
         self.card = card
         self._source, self._synthesiser, self._seed = source, synthesiser, seed
         self._style, self._voice = card_style(card), card_voice(card)
+
+    def expected(self, history: tuple[Exchange, ...]) -> Expected | None:
+        """Return what the user may well say next, for a recogniser; None where anything may be said."""
+        return self._source.expected(history)
 
     async def reply(self, turn: Turn) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply's events (see `solami.brain`). Closing the generator stops the work within one phrase."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from solami.brain import Act, Exchange, Turn
 from solami.characters import Card, Example
 
+from .expected import Expected, expected_now
 from .marks import parse_marks
 from .memory import Line, Lines, spoken_key
 from .retrieval import SURE, Match, Retrieval
@@ -81,6 +82,10 @@ class Dialogue:
         for place, name in names.items():
             raw = raw.replace(place, name)
         return replace(reply, raw=raw)
+
+    def expected(self, history: tuple[Exchange, ...]) -> Expected:
+        """Return what the user may well say next."""
+        return expected_now(self._card, self._lines.last(history) if self._lines else None)
 
     # --- without words
 

@@ -7,11 +7,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from solami.behaviour import GESTURES
-from solami.brain import Degraded, Turn
+from solami.brain import Degraded, Exchange, Turn
 from solami.characters import Card
 from solami_protocol.errors import Unavailable
 
 from .dialogue import Dialogue, Reply
+from .expected import Expected
 from .llm import Breaker, ChatClient
 from .prompt import chat_messages
 from .sentences import SentenceCutter
@@ -68,6 +69,10 @@ class WordSource:
             if not said:
                 for sentence in await self._from_card(turn, waved):
                     yield sentence
+
+    def expected(self, history: tuple[Exchange, ...]) -> Expected | None:
+        """Return what the user may well say next; None where a language model answers, which takes anything."""
+        return None if self._chat is not None and not self._breaker.open else self._dialogue.expected(history)
 
     async def _from_card(self, turn: Turn, waved: bool) -> list[Sentence]:
         # embedding a sentence takes some 10 ms of computing: not on the event loop

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from solami.agent import AgentBrain, open_brain
-from solami.brain import Brain, Speech, Turn
+from solami.agent import AgentBrain, choose, open_brain
+from solami.brain import Brain, Exchange, Speech, Turn
 from solami.characters import Card, Library, load_library
 from solami.server.metrics import Metrics
 from solami.server.settings import ServerSettings
@@ -41,9 +41,12 @@ class Engines:
         self._packs: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def open_recogniser(self) -> Recogniser:
-        """Return a recogniser for one turn (blocking: call it in a thread)."""
-        return open_recogniser(self.settings.speech.recogniser)
+    def open_recogniser(self, brain: Brain | None = None, history: tuple[Exchange, ...] = ()) -> Recogniser:
+        """Return a recogniser for one turn (blocking: call it in a thread); it expects what fits the talk so far."""
+        expected = brain.expected(history) if isinstance(brain, AgentBrain) else None
+        if expected is None:
+            return open_recogniser(self.settings.speech.recogniser)
+        return open_recogniser(self.settings.speech.recogniser, "", expected.sentences, choose)
 
     def character(self, card_id: str) -> Card:
         """Return the card. Raises InputError naming those that exist."""
@@ -67,18 +70,18 @@ class Engines:
         """Use every part once, so that the first user does not pay for loading it."""
         began = time.monotonic()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.ear_threads, self._warm_ears)
         for card_id in self.library.ids():
             brain = self.brain(self.library[card_id])
             async with contextlib.aclosing(brain.reply(Turn(number=0, cause="text", text="hello"))) as events:  # type: ignore[type-var]
                 async for event in events:
                     if isinstance(event, Speech):
                         break
+            await loop.run_in_executor(self.ear_threads, self._warm_ears, brain)
         self.ready = True
         log.info("warm after %.1f s", time.monotonic() - began)
 
-    def _warm_ears(self) -> None:
-        ears = [self.open_recogniser() for _ in range(2)]  # a turn may begin while another is being finished
+    def _warm_ears(self, brain: Brain) -> None:
+        ears = [self.open_recogniser(brain) for _ in range(2)]  # a turn may begin while another is being finished
         for recogniser in ears:
             recogniser.feed(np.random.default_rng(0).integers(-30, 30, WARM_RATE_HZ // 2).astype(np.int16))
             recogniser.pause()

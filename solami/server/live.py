@@ -14,6 +14,7 @@ from solami.server.heard import heard_text
 from solami.server.live_turn import LiveTurn
 from solami.server.seen import describe, pose_times_us
 from solami.server.tape import Outgoing, Tape
+from solami.speech import Recogniser
 from solami_protocol.errors import ProtocolError, SolamiError
 from solami_protocol.live import (
     LiveCancel,
@@ -217,7 +218,9 @@ class LiveSession:
             raise ProtocolError("turn", f"{start.turn} is open already")
         while len(self._turns) >= KEPT_TURNS:
             await self._turns.pop(min(self._turns)).cancel()
-        self._turns[start.turn] = LiveTurn(start, self._engines, self.send, self._question, self._make_tape)
+        self._turns[start.turn] = LiveTurn(
+            start, self._engines, self.send, self._question, self._make_tape, self._open_ears
+        )
 
     def _question(self, turn: LiveTurn) -> Turn:
         since = turn.started_s - PREROLL_S
@@ -233,6 +236,9 @@ class LiveSession:
             user_name=self._hello.user_name,
             locale=self._hello.locale,
         )
+
+    def _open_ears(self) -> Recogniser:
+        return self._engines.open_recogniser(self._brain, tuple(self._history))
 
     def _make_tape(self, turn: Turn) -> Tape:
         tape = Tape(self._brain, turn)

@@ -11,7 +11,7 @@ from solami.brain import Act, Turn
 from solami.server.engines import Engines
 from solami.server.hearing import Hearing
 from solami.server.tape import Outgoing, Tape
-from solami.speech import Transcript
+from solami.speech import Recogniser, Transcript
 from solami_protocol.live import LiveError, LiveStart, Partial, Resumed, TranscriptSeen, WordTime
 
 __all__ = ["LiveTurn", "Send"]
@@ -29,6 +29,7 @@ class LiveTurn:
         send: Send,
         question: Callable[["LiveTurn"], Turn],
         tape_of: Callable[[Turn], Tape],
+        open_ears: Callable[[], Recogniser],
     ) -> None:
         self.number = start.turn
         self.cause = start.cause
@@ -42,6 +43,7 @@ class LiveTurn:
         self._send = send
         self._question = question
         self._tape_of = tape_of
+        self._open_ears = open_ears
         self._player: asyncio.Task[None] | None = None
         self._hearing: Hearing | None = None
         self._ears: asyncio.Task[None] | None = None
@@ -51,9 +53,7 @@ class LiveTurn:
     def audio(self, pcm: np.ndarray) -> None:
         """Take in a piece of the user's voice."""
         if self._hearing is None:
-            self._hearing = Hearing(
-                self._engines.open_recogniser, self._engines.ear_threads, self._heard_partial, self._heard_pause
-            )
+            self._hearing = Hearing(self._open_ears, self._engines.ear_threads, self._heard_partial, self._heard_pause)
             self._ears = asyncio.create_task(self._hearing.run(), name=f"ears-{self.number}")
             self._ears.add_done_callback(self._ears_done)
         self._hearing.feed(pcm)

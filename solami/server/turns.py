@@ -126,7 +126,7 @@ async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes])
     text = asked.text
     acts: tuple[Act, ...] = ()
     if "audio" in parts:
-        transcript = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, parts["audio"])
+        transcript = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, asked, parts["audio"])
         text = transcript.text
         yield transcript
     if "motion" in parts:
@@ -135,13 +135,12 @@ async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes])
         yield seen
     if not (text or acts):
         raise InputError("nothing to answer: no words were heard and no act was seen; send audio, motion or text")
-    history = tuple(Exchange(e.user, e.character, e.interrupted) for e in asked.history)
     turn = Turn(
         number=1,
         cause="voice" if "audio" in parts else "text" if text else "act",
         text=text,
         acts=acts,
-        history=history,
+        history=_history(asked),
         user_name=asked.user_name,
         locale=asked.locale,
     )
@@ -154,9 +153,14 @@ async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes])
         await tape.stop()
 
 
-def _transcribe(engines: Engines, data: bytes) -> TranscriptSeen:
+def _history(asked: TurnRequest) -> tuple[Exchange, ...]:
+    return tuple(Exchange(e.user, e.character, e.interrupted) for e in asked.history)
+
+
+def _transcribe(engines: Engines, asked: TurnRequest, data: bytes) -> TranscriptSeen:
     recording = read_recording(data)
-    recogniser = engines.open_recogniser()
+    brain = engines.brain(engines.character(asked.character), asked.brain)
+    recogniser = engines.open_recogniser(brain, _history(asked))
     try:
         for at in range(0, len(recording.pcm), 3200):
             recogniser.feed(recording.pcm[at : at + 3200])

@@ -1,12 +1,14 @@
 """Recognisers and synthesisers by name."""
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from solami.speech.interfaces import Recogniser, Synthesiser
 from solami_protocol.errors import MissingExtra, SettingsError
 
 if TYPE_CHECKING:
+    from solami.speech.expecting import Choose, ExpectedPools
     from solami.speech.sphinx import SphinxPool
 
 __all__ = ["open_recogniser", "open_synthesiser"]
@@ -24,10 +26,21 @@ def _sphinx_pool() -> "SphinxPool":
     return SphinxPool()
 
 
-def open_recogniser(engine: str = "pocketsphinx", user: str = "") -> Recogniser:
+@functools.cache
+def _expected_pools() -> "ExpectedPools":
+    from solami.speech.expecting import ExpectedPools
+
+    return ExpectedPools(_sphinx_pool())
+
+
+def open_recogniser(
+    engine: str = "pocketsphinx", user: str = "", expects: Sequence[str] = (), choose: "Choose | None" = None
+) -> Recogniser:
     """Return a recogniser for one turn.
 
     user: any name that stays the same over one user's turns (a session's); they teach it the voice and microphone.
+    expects: what may well be said now, in lower-case words; it is listened for by a second decoder, and `choose` says
+    which of the two transcripts stands.
     Raises SettingsError for an unknown engine, MissingExtra for an absent one.
     """
     if engine in ("whisper",):
@@ -36,7 +49,12 @@ def open_recogniser(engine: str = "pocketsphinx", user: str = "") -> Recogniser:
         raise SettingsError(f"speech.recogniser: no engine {engine!r}; expected pocketsphinx")
     from solami.speech.sphinx import SphinxRecogniser
 
-    return SphinxRecogniser(_sphinx_pool(), user)
+    free = SphinxRecogniser(_sphinx_pool(), user)
+    if not expects or choose is None:
+        return free
+    from solami.speech.expecting import ExpectingRecogniser
+
+    return ExpectingRecogniser(free, SphinxRecogniser(_expected_pools().pool(expects), user), choose)
 
 
 def open_synthesiser(engine: str = "espeak") -> Synthesiser:
