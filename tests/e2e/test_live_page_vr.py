@@ -43,7 +43,7 @@ def positions(root: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.n
 def test_vr_is_entered_and_hands_and_head_go_up_as_measured_joints(live_url: str, open_live: Callable) -> None:
     if not IWER.is_file():
         pytest.skip("the emulator is not installed: cd relay/web && npm ci")
-    live = open_live("about:blank")
+    live = open_live("about:blank", size={"width": 640, "height": 480})
     sent: list[bytes] = []
     live.page.on("websocket", lambda ws: ws.on("framesent", lambda data: sent.append(data)))  # noqa: PLW0108
     live.page.add_init_script(IWER.read_text() + DEVICE)
