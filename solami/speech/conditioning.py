@@ -17,7 +17,7 @@ _VOICED_DBFS = -50.0
 _FRAME = LISTEN_RATE_HZ // 100
 _ENOUGH_FRAMES = 15  # voiced frames that tell the level; sound is held back until then
 _HELD_LIMIT = LISTEN_RATE_HZ * 2  # samples; longer without a voice, it goes on as it is
-_GAIN_DB = (-10.0, 22.0)
+_GAIN_DB = (-15.0, 22.0)
 LEAD_MS = 300.0
 """Length of `Conditioner.lead`."""
 _NOISE = np.random.default_rng(0).normal(0, 10 ** (_FLOOR_DBFS / 20), LISTEN_RATE_HZ).astype(np.float32)

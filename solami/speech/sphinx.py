@@ -140,7 +140,7 @@ class SphinxRecogniser:
         self._said = " ".join(word.w for word in heard)
         words = tuple(Word(word.w, word.t_ms, word.d_ms) for word in heard)
         sureness = float(np.mean([word.sureness for word in heard])) if heard else 0.0
-        return Transcript(self._said, words, completeness(self._said), sureness)
+        return Transcript(self._said, words, completeness(self._said, self._end_log10(heard)), sureness)
 
     def close(self) -> None:
         """See `Recogniser`."""
@@ -196,6 +196,16 @@ class SphinxRecogniser:
         self._mean.learn()
         self._decoder.end_utt()
         self._running = False
+
+    def _end_log10(self, heard: list[_Heard]) -> float | None:
+        """Return how likely a sentence ends after the last two words, by the language model."""
+        if not heard:
+            return None
+        history = [word.w for word in heard[:-3:-1]]
+        model = self._decoder.get_lm(self._decoder.current_search())
+        if model is None:  # a grammar instead of a language model
+            return None
+        return float(self._decoder.get_logmath().log_to_log10(model.prob(["</s>", *history])))
 
     def _words(self) -> Iterator[_Heard]:
         """Yield the words of the passage, best path over its lattice."""
