@@ -117,6 +117,10 @@ def _one(item: Item, chunk: Chunk) -> tuple[list[Row], FileReport]:
         # the report travels with the data set: no folders of this machine in it
         reason = str(exc).replace(f"{item.path.parent}/", "")
         return [], FileReport(name=item.name, file=file, refused=reason)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        # one odd file must not hide what is wrong with the others, nor go unsaid
+        reason = f"the reader failed ({type(exc).__name__}: {exc}); this is a fault of the reader, please report it"
+        return [], FileReport(name=item.name, file=file, refused=reason)
     seconds = min(clip.duration_s for clip in clips)
     if seconds < chunk.min_seconds:
         reason = f"{seconds:.2f} s long; clips under {chunk.min_seconds:g} s are left out"

@@ -55,7 +55,7 @@ def _whole(path: Path, array: np.ndarray) -> tuple[np.ndarray, str]:
     if array.ndim != 2 or array.shape[1] not in (_SMPL, _SMPL_H, _SMPL_X):
         raise InputError(f"{path}: poses has shape {array.shape}; expected (T, 72), (T, 156) or (T, 165)")
     width = array.shape[1]
-    values = checked_numbers(path, "poses", array, width).reshape(len(array), -1, 3)
+    values = checked_numbers(path, "poses", array, width).reshape(len(array), width // 3, 3)
     if width == _SMPL_X:
         return values, "SMPL-X"
     out = np.zeros((len(array), JOINT_COUNT, 3))
