@@ -1,17 +1,19 @@
 """The animator: phones and sound of one reply in, face frames out, as soon as they can be known.
 
 A frame leaves when its sound has come (20 ms beyond it, for loudness) and the phones around it are known `LOOKAHEAD_S`
-ahead. Where phones stay away it leaves once `PATIENCE_S` of sound beyond it has come, and its mouth follows loudness
-alone; the caller announces that as degraded. When each phone comes at least 60 ms before its sound, the output is the
-same however the input is cut.
+ahead. Where phones stay away it leaves once `PATIENCE_S` of sound beyond it has come, and its mouth is what the sound
+alone says (`ear`); where phones were promised, the caller announces that as degraded. When each phone comes at least
+60 ms before its sound, the output is the same however the input is cut.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from solami.audio2face import closures, coarticulation
+from solami.audio2face.ear import AHEAD_S, Ear
 from solami.audio2face.loudness import Loudness
 from solami.audio2face.style import Style, expression
 from solami.audio2face.upper_face import UpperFace
@@ -24,7 +26,7 @@ __all__ = ["FPS", "LOOKAHEAD_S", "PATIENCE_S", "Animator", "animate"]
 
 FPS = 30
 LOOKAHEAD_S = 0.2  # coarticulation.REACH_S, and what a closure's neighbours need
-PATIENCE_S = 0.15
+PATIENCE_S = AHEAD_S  # what the ear needs
 _TAIL_FRAMES = 5  # after the sound: 133 to 167 ms in which the face comes to rest
 _KEEP_S = 1.0  # phones that ended longer ago cannot move the mouth any more
 _BLOCK = 60  # frames computed together: bounds the memory of a long file
@@ -33,6 +35,9 @@ _MAX_MS = 3_600_000.0
 _KNOWN_PHONES = frozenset(PHONES)
 _JAW_OPEN, _MOUTH_CLOSE = FACE_INDEX["jawOpen"], FACE_INDEX["mouthClose"]
 _SMILES = [FACE_INDEX["mouthSmileLeft"], FACE_INDEX["mouthSmileRight"]]
+_MOUTH = np.array([name.startswith("mouth") for name in FACE_INDEX])
+_ROUND = [FACE_INDEX["mouthPucker"], FACE_INDEX["mouthFunnel"]]
+_GIVES_WAY = 0.65
 _FEELING_FRAMES = 12  # a feeling comes up within 400 ms of the epoch's start
 
 
@@ -43,17 +48,16 @@ class Animator:
         self._style = style or Style()
         self.start(0)
 
-    def start(self, epoch: int, *, affect: Mapping[str, float] | None = None, phones_promised: bool = True) -> None:
+    def start(self, epoch: int, *, affect: Mapping[str, float] | None = None) -> None:
         """Begin an epoch: a new timeline at 0. What was left of the last one is dropped.
 
         affect: weights 0 to 1 by name (see `style.expression`), shown under the lips for the whole epoch.
-        phones_promised: False when the sound is all there will be; frames then wait for no phones.
         """
-        self._promised = phones_promised
         self._feeling = expression(affect or {})
         self._phones: list[Phone] = []
         self._known_s = 0.0
         self._loudness = Loudness()
+        self._ear = Ear()
         self._upper = UpperFace(self._style, epoch)
         self._next = 0
         self._ended = False
@@ -65,7 +69,7 @@ class Animator:
 
     @property
     def phones_until_s(self) -> float:
-        """End of the last phone known so far; 0 where none came, and the mouth follows loudness alone."""
+        """End of the last phone known so far; 0 where none came, and the mouth follows the sound alone."""
         return self._known_s
 
     def phones(self, phones: Sequence[Phone]) -> np.ndarray:
@@ -91,21 +95,23 @@ class Animator:
     def audio(self, pcm: np.ndarray) -> np.ndarray:
         """Take the next samples, (N,) int16 at 24 kHz; return new frames (T, 52) float32."""
         self._loudness.feed(pcm)
+        self._ear.feed(pcm)
         return self._release()
 
     def end(self) -> np.ndarray:
         """Say that no more sound comes; return the frames that remain (T, 52), with a tail in which the face rests."""
         self._ended = True
+        self._ear.end()
         return self._release()
 
     def _ready_until(self) -> int:
         """Return the number of the first frame that cannot leave yet."""
-        heard_s, patience_s = self._loudness.heard_s, PATIENCE_S if self._promised else 0.0
+        heard_s = self._loudness.heard_s
         if self._ended:
             return math.floor(heard_s * FPS) + 1 + _TAIL_FRAMES if heard_s > 0 else 0
         stop = self._next
         while self._loudness.knows(stop / FPS) and (
-            self._known_s >= stop / FPS + LOOKAHEAD_S or heard_s >= stop / FPS + patience_s
+            self._known_s >= stop / FPS + LOOKAHEAD_S or heard_s >= stop / FPS + PATIENCE_S
         ):
             stop += 1
         return stop
@@ -124,18 +130,34 @@ class Animator:
         sound = np.array([self._loudness.at(t) for t in times_s])  # (T, 2) level, hiss
         near = self._near(times_s)
         controls = self._spoken(near, times_s, sound[:, 0])
-        controls, shut = closures.enforce(closures.contacts_of(near, FPS), first, controls)
+        contacts = closures.contacts_of(near, FPS)
         unknown = np.clip((times_s - self._known_s) / 0.1, 0, 1) if self._known_s else np.ones(len(times_s))
-        controls += unknown[:, None] * _loud_mouth(sound) * self._style.jaw_gain
+        if unknown.any():
+            heard, shut_frames = self._heard(first, stop)
+            controls += unknown[:, None] * heard
+            contacts = replace(contacts, shut=contacts.shut | shut_frames)
+        controls, shut = closures.enforce(contacts, first, controls)
         faces = np.clip(controls, 0, 1) @ CONTROL_TO_FACE
         for row, number in enumerate(numbers):
             faces[row] += self._upper.frame(int(number), near, float(sound[row, 0]) if unknown[row] == 1 else None)
-            faces[row] += self._feeling * min(1.0, (number + 1) / _FEELING_FRAMES)
+            # round lips do not smile: there the mouth's part of a feeling gives way
+            give_way = np.where(_MOUTH, 1 - _GIVES_WAY * min(1.0, float(faces[row, _ROUND].sum())), 1.0)
+            faces[row] += self._feeling * give_way * min(1.0, (number + 1) / _FEELING_FRAMES)
         faces[:, _SMILES] += self._style.smile
         faces *= self._still_there(times_s)[:, None]
         faces = np.clip(faces, 0, 1)
         faces[:, _MOUTH_CLOSE] = shut * faces[:, _JAW_OPEN]
         return faces.astype(np.float32)
+
+    def _heard(self, first: int, stop: int) -> tuple[np.ndarray, frozenset[int]]:
+        """Return the controls (T, 15) that the sound alone asks for, and the frames beyond all phones that it shuts."""
+        numbers = np.arange(first - 1, stop + 1)  # a closure also half shuts the frame beside it
+        times_s = numbers / FPS
+        controls, shut = self._ear.at(times_s, np.array([self._loudness.at(t) for t in times_s]))
+        gain = np.full(len(CONTROLS), self._style.lip_gain)
+        gain[CONTROL_INDEX["jaw"]] = self._style.jaw_gain
+        beyond = numbers[(shut > 0) & ((times_s >= self._known_s + 0.1) | (self._known_s == 0))]
+        return controls[1:-1] * gain, frozenset(beyond.tolist())
 
     def _near(self, times_s: np.ndarray) -> list[Phone]:
         """Return the phones, in order, that may move the face at `times_s`."""
@@ -159,17 +181,6 @@ class Animator:
         return 1 - after * after * (3 - 2 * after)
 
 
-def _loud_mouth(sound: np.ndarray) -> np.ndarray:
-    """Return controls (T, 15) from loudness alone: the jaw follows the level, a hiss shuts it and spreads the lips."""
-    level, hiss = sound[:, 0], sound[:, 1]
-    open_ = np.clip((level - 0.3) / 0.7, 0, 1)
-    controls = np.zeros((len(sound), len(CONTROLS)))
-    controls[:, CONTROL_INDEX["jaw"]] = 0.5 * open_ * (1 - 0.85 * hiss)
-    controls[:, CONTROL_INDEX["lower_down"]] = 0.22 * open_
-    controls[:, CONTROL_INDEX["stretch"]] = 0.2 * hiss * open_
-    return controls
-
-
 def animate(
     pcm: np.ndarray,
     phones: Sequence[Phone] = (),
@@ -180,8 +191,8 @@ def animate(
 ) -> np.ndarray:
     """Return the face (T, 52) float32 at 30 fps of a whole utterance; T covers the sound and a tail of 5 frames.
 
-    pcm: (N,) int16 at 24 kHz. phones: ms from its first sample; without them the jaw follows loudness.
+    pcm: (N,) int16 at 24 kHz. phones: ms from its first sample; without them the mouth is what the sound says.
     """
     animator = Animator(style)
-    animator.start(epoch, affect=affect, phones_promised=bool(phones))
+    animator.start(epoch, affect=affect)
     return np.concatenate([animator.phones(phones), animator.audio(pcm), animator.end()])

@@ -134,7 +134,7 @@ class FaceSession:
         if len(self._epochs) >= self.limits.epochs:
             raise ProtocolError("start.epoch", f"{len(self._epochs)} epochs are open; end or cancel one first")
         animator = self.opener(self.style)
-        animator.start(message.epoch, affect=message.affect, phones_promised=message.phones)
+        animator.start(message.epoch, affect=message.affect)
         self._epochs[message.epoch] = _Epoch(animator)
 
     def _find(self, number: int) -> _Epoch | None:

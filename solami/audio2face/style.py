@@ -34,12 +34,12 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 _BOTH = ("Left", "Right")
 _FEELINGS: dict[str, dict[str, float]] = {
-    "joy": {"mouthSmile": 0.4, "cheekSquint": 0.25, "eyeSquint": 0.12, "browOuterUp": 0.06},
-    "sadness": {"browInnerUp": 0.45, "mouthFrown": 0.28, "eyeSquint": 0.08},
-    "anger": {"browDown": 0.5, "noseSneer": 0.15, "eyeSquint": 0.15, "mouthFrown": 0.1},
-    "surprise": {"browInnerUp": 0.4, "browOuterUp": 0.45, "eyeWide": 0.35},
-    "fear": {"browInnerUp": 0.5, "eyeWide": 0.3, "mouthStretch": 0.18},
-    "disgust": {"noseSneer": 0.45, "browDown": 0.25, "mouthFrown": 0.15},
+    "joy": {"mouthSmile": 0.68, "cheekSquint": 0.5, "eyeSquint": 0.3, "browOuterUp": 0.16, "mouthDimple": 0.2},
+    "sadness": {"browInnerUp": 0.85, "mouthFrown": 0.6, "eyeSquint": 0.2, "mouthShrugLower": 0.25, "eyeLookDown": 0.12},
+    "anger": {"browDown": 0.85, "noseSneer": 0.3, "eyeSquint": 0.35, "mouthFrown": 0.2, "mouthPress": 0.2},
+    "surprise": {"browInnerUp": 0.7, "browOuterUp": 0.75, "eyeWide": 0.65},
+    "fear": {"browInnerUp": 0.75, "eyeWide": 0.5, "mouthStretch": 0.3},
+    "disgust": {"noseSneer": 0.7, "browDown": 0.45, "mouthFrown": 0.25},
 }
 """No feeling opens the jaw: lips that must be shut stay shut in every mood."""
 

@@ -62,7 +62,7 @@ class _Metrics:
         r: dict[str, Any] = {"registry": self.registry}
         self.sessions = Gauge("solami_face_sessions_open", "Sockets open.", **r)
         self.epochs = Counter("solami_face_epochs", "Epochs by how they ended.", ["end"], **r)
-        self.no_phones = Counter("solami_face_epochs_without_phones", "Epochs animated from loudness alone.", **r)
+        self.no_phones = Counter("solami_face_epochs_without_phones", "Epochs animated from the sound alone.", **r)
         self.frames = Counter("solami_face_frames", "Face frames made.", **r)
         self.sound_s = Counter("solami_face_sound_seconds", "Sound taken in.", **r)
         self.errors = Counter("solami_face_errors", "Refused input by error code.", ["code"], **r)
@@ -250,17 +250,17 @@ async def _bounded(part: BodyPartReader, room: int) -> bytes:
 
 
 def _animated(parts: dict[str, bytes], settings: FaceSettings, kind: str) -> tuple[bytes, str]:
-    """Return the answer's body and what moved the mouth: `phones` or `loudness`."""
+    """Return the answer's body and what moved the mouth: `phones` or `sound`."""
     recording = read_recording(parts["audio"])
     pcm = np.clip(soxr.resample(recording.pcm.astype(np.float32), 16_000, 24_000), -32768, 32767).astype(np.int16)
     phones = [Phone(p.p, p.t_ms, p.d_ms) for p in _json(parts, "phones", _PHONES, [])]
     style = style_of(_json(parts, "style", _WEIGHTS, {}), style_of(settings.style))
     face = animate(pcm, phones, style, affect=_json(parts, "affect", _WEIGHTS, {}))
     if kind == "csv":
-        return live_link_csv(face, FPS).encode(), "phones" if phones else "loudness"
+        return live_link_csv(face, FPS).encode(), "phones" if phones else "sound"
     packed = io.BytesIO()
     np.savez_compressed(packed, face=face, fps=np.array(FPS), names=np.array(FACE_NAMES))
-    return packed.getvalue(), "phones" if phones else "loudness"
+    return packed.getvalue(), "phones" if phones else "sound"
 
 
 def _json(parts: dict[str, bytes], name: str, adapter: TypeAdapter[Any], default: Any) -> Any:
