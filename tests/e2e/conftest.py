@@ -107,7 +107,7 @@ def open_live(tmp_path: Path) -> Iterator[Callable[..., LivePage]]:
             for _ in range(pages):
                 context = browser.new_context(viewport=size or SMALL, has_touch=phone, is_mobile=phone)
                 opened.append(watched(context.new_page()))
-                opened[-1].page.goto(f"{url}/{query}")
+                opened[-1].page.goto(f"{url}/{query}", timeout=90_000)  # two cores run models, page and GPU at once
             return opened[0] if pages == 1 else opened
 
         yield launch

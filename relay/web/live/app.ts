@@ -7,7 +7,7 @@ import { OwnRig } from './ownrig.ts';
 import type { PackJson } from './pack.ts';
 import { wearFile } from './dropped.ts';
 import { Recording } from './recording.ts';
-import { ask, listCharacters, SessionError, type Status } from './session.ts';
+import { ask, listCharacters, SessionError, SLOW_REQUEST_MS, type Status } from './session.ts';
 import { StandIn } from './standin.ts';
 import { suggestions, three } from './suggest.ts';
 import { Talk } from './talk.ts';
@@ -74,7 +74,9 @@ export class App {
     this.wanted = id;
     const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
     const body = this.foreign ? Promise.resolve() : this.wearOwn(id, listed.name);
-    const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`).then((p) => this.world.live(p));
+    const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`, undefined, SLOW_REQUEST_MS).then((p) =>
+      this.world.live(p),
+    );
     const card = ask<Card>(`/v1/characters/${id}`);
     try {
       this.card = await card;

@@ -6,6 +6,8 @@ import { CLOSE_CODES } from './skeleton.ts';
 import { decodeMedia, encodeMedia, type MediaFrame, ProtocolError } from './wire.ts';
 
 const REQUEST_MS = 8_000;
+/** For what the model server makes when it is asked for the first time: a behaviour pack is spoken and moved. */
+export const SLOW_REQUEST_MS = 20_000;
 const PING_MS = 5_000;
 const RECONNECT_MS = 30_000;
 const RETRY_MS = [200, 400, 800, 1500, 3000];
@@ -34,14 +36,14 @@ interface Ticket {
 }
 
 /** Asks the relay and returns its JSON. Throws SessionError with the relay's own words where it has some. */
-export async function ask<T>(path: string, body?: unknown): Promise<T> {
+export async function ask<T>(path: string, body?: unknown, withinMs = REQUEST_MS): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_MS),
+      signal: AbortSignal.timeout(withinMs),
     });
   } catch {
     throw new SessionError('The server does not answer. Is it running? The page keeps trying when you press the button again.');
