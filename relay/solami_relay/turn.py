@@ -211,7 +211,7 @@ class TurnEngine:
         if u is None or u.cause != "voice":
             return
         if self._ear.phase is VoicePhase.PAUSED and self._endpoint(u, now_ms):
-            if u.words is not None and self._wordless(u):
+            if u.words is not None and self._wordless(u) and not self._asks_back(o):
                 self._let_go(now_ms)
             elif o is None:
                 self._confirm(now_ms)
@@ -231,6 +231,10 @@ class TurnEngine:
         w = u.words
         nothing = w is None or not w.text.strip() or w.confidence < self._settings.confidence_min
         return nothing and not u.acts
+
+    def _asks_back(self, o: Overlap | None) -> bool:
+        """Somebody spoke, at length and to a silent character, and nothing was understood: it is said, not ignored."""
+        return o is None and self._ear.voiced_ms >= self._settings.ask_back_voiced_ms
 
     def _words(self, w: Words, now_ms: float) -> None:
         u = self._user

@@ -42,6 +42,8 @@ class TurnSettings(Settings):
     """Below this a transcript counts as no words."""
     ack_ms: float = 2000
     """A hold, release or cancel without a playback report for so long is counted."""
+    ask_back_voiced_ms: float = 450
+    """Voice without a word in it that is answered by asking back; a cough is shorter."""
     filler_ms: float = 700
     """No reply sound for so long after the endpoint: a filler."""
     slow_ms: float = 4000

@@ -97,9 +97,12 @@ class LiveTurn:
             await self.begin_reply()
 
     async def begin_reply(self) -> None:
-        """Begin the reply, or send again the one that was begun for the same words. Nothing to answer: no reply."""
+        """Begin the reply, or send again the one that was begun for the same words.
+
+        A voice without words gets one too (the character asks back); the worker decides whether it is wanted.
+        """
         turn = self._question(self)
-        if not (turn.text or turn.acts or turn.occasion):
+        if not (turn.text or turn.acts or turn.occasion or turn.cause == "voice"):
             return
         await self._stop_player()
         if self.tape is None or not self.tape.same_question(turn):

@@ -216,6 +216,18 @@ def test_sound_without_words_is_not_answered() -> None:
     assert bench.states() == ["listening", "idle"]
 
 
+def test_a_long_voice_without_a_word_is_asked_back() -> None:
+    bench = Bench()
+    bench.say(900)
+    bench.hush(250)
+    turn = bench.only(StartTurn)[1].turn
+    bench.send(Words(turn, "", True, 0.5))
+    bench.send(ReplyReady(turn))
+    bench.hush(700)
+    assert bench.only(ConfirmTurn)[1].turn == turn
+    assert bench.only(OpenEpoch)
+
+
 def test_an_act_seen_during_a_wordless_turn_is_answered() -> None:
     bench = Bench()
     bench.say(300)
