@@ -197,9 +197,16 @@ def compare(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        tokenizers = {name: MotionTokenizer.from_pretrained(name) for name in (a, b)}
+        labels = (_label(a), _label(b)) if _label(a) != _label(b) else (a, b)
+        tokenizers = {label: MotionTokenizer.from_pretrained(name) for label, name in zip(labels, (a, b), strict=True)}
         chosen = [c.strip() for c in clips.split(",") if c.strip()]
         page = compare_page(tokenizers, load_data(data), split, chosen)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
         console.print(f"written: {out}", markup=False)
+
+
+def _label(name: str) -> str:
+    """Return what to call a tokenizer: its name, or that of the training whose `best` it is."""
+    path = Path(name)
+    return path.parent.name if path.name == "best" else path.name

@@ -112,7 +112,7 @@ def test_compare_writes_a_page_of_its_own(data: Path, folders: dict[str, Path], 
     text = page.read_text()
     assert "http" not in text.replace("http-equiv", "")
     content = json.loads(text.split('<script type="application/json" id="data">')[1].split("</script>")[0])
-    assert content["names"][0] == "recording"
+    assert content["names"] == ["recording", "body-512", "body-residual"]
     assert [len(c["points"]) for c in content["clips"]] == [3]
     wrong = invoke("compare", *names, "--data", str(data), "--clips", "nobody")
     assert wrong.exit_code == 1
