@@ -1,12 +1,15 @@
 /** The immersive mode: enters VR, reads head and hands, and puts the user 1.5 m before the character. */
 
-import { Quaternion, Vector3 } from 'three';
+import { Group, Quaternion, Vector3 } from 'three';
 import { JOINTS } from './skeleton.ts';
 import { type BodyPlaces, type HandTracking, type Tracked, type Tracking, UserBody } from './userbody.ts';
 import { type MediaFrame, POSE_CODEC, poseFrame } from './wire.ts';
 import type { World } from './world.ts';
 
+type Placing = (transform: XRRigidTransform) => Tracked;
+
 const AWAY_M = 1.5;
+const UP = new Vector3(0, 1, 0);
 const STALE_MS = 200; // the headset was taken off, or the page hidden: no frames is no pose
 const FEATURES = ['hand-tracking', 'body-tracking'];
 
@@ -38,6 +41,8 @@ export class Immersive {
   private readonly world: World;
   private readonly recentred: (spaceEpoch: number) => void;
   private readonly body = new UserBody();
+  /** The headset's own space inside the shared one: camera and tracking go with it. */
+  private readonly room = new Group();
   private session: XRSession | null = null;
   private base: XRReferenceSpace | null = null;
   private aligned = false;
@@ -64,7 +69,9 @@ export class Immersive {
       requiredFeatures: ['local-floor'],
       optionalFeatures: FEATURES,
     });
-    const { renderer } = this.world.stage;
+    const { renderer, scene, camera } = this.world.stage;
+    scene.add(this.room);
+    this.room.add(camera);
     renderer.xr.enabled = true;
     renderer.xr.setReferenceSpaceType('local-floor');
     await renderer.xr.setSession(session as never);
@@ -76,6 +83,8 @@ export class Immersive {
     session.addEventListener('end', () => {
       this.session = this.base = this.last = null;
       this.world.onXr = null;
+      this.room.remove(camera);
+      scene.remove(this.room);
       left();
     });
   }
@@ -91,14 +100,15 @@ export class Immersive {
   }
 
   private look(frame: XRFrame): void {
-    if (!this.aligned) this.align(frame);
-    const space = this.world.stage.renderer.xr.getReferenceSpace() as XRReferenceSpace | null;
-    const viewer = space && frame.getViewerPose(space);
-    if (!space || !viewer) return;
-    const tracking: Tracking = { head: tracked(viewer.transform), body: bodyOf(frame, space), left: null, right: null };
+    const space = this.base!;
+    if (!this.aligned) this.align(frame, space);
+    const viewer = frame.getViewerPose(space);
+    if (!viewer || !this.aligned) return;
+    const place = (transform: XRRigidTransform): Tracked => this.shared(tracked(transform));
+    const tracking: Tracking = { head: place(viewer.transform), body: bodyOf(frame, space, place), left: null, right: null };
     for (const source of this.session!.inputSources) {
       if (source.handedness === 'left' || source.handedness === 'right') {
-        tracking[source.handedness] = hand(frame, source, space);
+        tracking[source.handedness] = hand(frame, source, space, place);
       }
     }
     const { ptsUs: _, ...pose } = poseFrame(this.body.pose(tracking), POSE_CODEC.s48, 0, this.spaceEpoch);
@@ -106,21 +116,26 @@ export class Immersive {
   }
 
   /** Makes the shared space: the user 1.5 m before the character, who stands at the origin, facing it. */
-  private align(frame: XRFrame): void {
-    const viewer = frame.getViewerPose(this.base!);
+  private align(frame: XRFrame, space: XRReferenceSpace): void {
+    const viewer = frame.getViewerPose(space);
     if (!viewer) return;
     const { position, rotation } = tracked(viewer.transform);
     const ahead = new Vector3(0, 0, -1).applyQuaternion(rotation);
-    const yaw = Math.atan2(-ahead.x, -ahead.z);
-    const turn = new Quaternion().setFromAxisAngle(new Vector3(0, 1, 0), yaw);
-    // the new origin lies 1.5 m ahead of the user on the floor, turned so that the user looks along its -z
-    const origin = new Vector3(position.x, 0, position.z).add(new Vector3(0, 0, -AWAY_M).applyQuaternion(turn));
-    const moved = new XRRigidTransform(
-      { x: origin.x, y: 0, z: origin.z },
-      { x: turn.x, y: turn.y, z: turn.z, w: turn.w },
-    );
-    this.world.stage.renderer.xr.setReferenceSpace(this.base!.getOffsetReferenceSpace(moved) as never);
+    const turn = new Quaternion().setFromAxisAngle(UP, Math.atan2(-ahead.x, -ahead.z));
+    // the shared origin lies 1.5 m ahead of the user on the floor, turned so that the user looks along its -z
+    const origin = new Vector3(0, 0, -AWAY_M).applyQuaternion(turn).add(new Vector3(position.x, 0, position.z));
+    this.room.quaternion.copy(turn).invert();
+    this.room.position.copy(origin).negate().applyQuaternion(this.room.quaternion);
     this.aligned = true;
+  }
+
+  /** A place of the headset's space in the shared space. */
+  private shared({ position, rotation }: Tracked): Tracked {
+    const { quaternion, position: moved } = this.room;
+    return {
+      position: position.applyQuaternion(quaternion).add(moved),
+      rotation: rotation.premultiply(quaternion),
+    };
   }
 
   /** The newest pose as it goes up; null while nothing is tracked. */
@@ -135,19 +150,19 @@ function tracked({ position: p, orientation: q }: XRRigidTransform): Tracked {
 }
 
 /** Where the body's joints are, in browsers that track the body; undefined elsewhere. */
-function bodyOf(frame: XRFrame, space: XRReferenceSpace): BodyPlaces | undefined {
+function bodyOf(frame: XRFrame, space: XRReferenceSpace, place: Placing): BodyPlaces | undefined {
   const { body } = frame as XRFrame & { body?: { get(name: string): XRSpace | undefined } };
   if (!body) return undefined;
   const places = new Map<string, Vector3>();
   for (const [name, theirs] of Object.entries(BODY)) {
     const at = body.get(theirs);
     const pose = at && frame.getPose(at, space);
-    if (pose) places.set(name, tracked(pose.transform).position);
+    if (pose) places.set(name, place(pose.transform).position);
   }
   return places.size ? places : undefined;
 }
 
-function hand(frame: XRFrame, source: XRInputSource, space: XRReferenceSpace): HandTracking | null {
+function hand(frame: XRFrame, source: XRInputSource, space: XRReferenceSpace, place: Placing): HandTracking | null {
   const wristSpace = source.hand?.get('wrist');
   const wrist = wristSpace && frame.getJointPose?.(wristSpace, space);
   if (source.hand && wrist) {
@@ -155,13 +170,14 @@ function hand(frame: XRFrame, source: XRInputSource, space: XRReferenceSpace): H
     for (const [name, part] of FINGERS) {
       const partSpace = name.startsWith(source.handedness) ? source.hand.get(part) : undefined;
       const pose = partSpace && frame.getJointPose?.(partSpace, space);
-      if (pose) fingers.set(name, tracked(pose.transform).rotation);
+      if (pose) fingers.set(name, place(pose.transform).rotation);
     }
-    return { wrist: tracked(wrist.transform), fingers };
+    return { wrist: place(wrist.transform), fingers };
   }
   // a controller: where it is held is where the hand is, and it points as the hand does
   const grip = source.gripSpace && frame.getPose(source.gripSpace, space);
   const ray = frame.getPose(source.targetRaySpace, space);
   if (!grip || !ray) return null;
-  return { wrist: { position: tracked(grip.transform).position, rotation: tracked(ray.transform).rotation }, fingers: null };
+  const wristPlace = { position: place(grip.transform).position, rotation: place(ray.transform).rotation };
+  return { wrist: wristPlace, fingers: null };
 }
