@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from solami.audio2face import closures, coarticulation
-from solami.audio2face.ear import AHEAD_S, Ear
+from solami.audio2face.ear import AHEAD_S, NEAR_S, Ear
 from solami.audio2face.loudness import Loudness
 from solami.audio2face.style import Style, expression
 from solami.audio2face.upper_face import UpperFace
@@ -153,7 +153,11 @@ class Animator:
         """Return the controls (T, 15) that the sound alone asks for, and the frames beyond all phones that it shuts."""
         numbers = np.arange(first - 1, stop + 1)  # a closure also half shuts the frame beside it
         times_s = numbers / FPS
-        controls, shut = self._ear.at(times_s, np.array([self._loudness.at(t) for t in times_s]))
+        sound = np.array(
+            [[self._loudness.at(max(t + by, 0.0)) for t in times_s] for by in (0.0, -NEAR_S, NEAR_S)]
+        )  # (3, T, 2)
+        near_level = sound[:, :, 0].max(0)
+        controls, shut = self._ear.at(times_s, np.column_stack([sound[0], near_level]))
         gain = np.full(len(CONTROLS), self._style.lip_gain)
         gain[CONTROL_INDEX["jaw"]] = self._style.jaw_gain
         beyond = numbers[(shut > 0) & ((times_s >= self._known_s + 0.1) | (self._known_s == 0))]

@@ -15,7 +15,7 @@ from solami.audio2face.spectrum import WINDOW_S, Spectrum
 from solami.audio2face.visemes import CONTROLS
 from solami_protocol.errors import MissingExtra
 
-__all__ = ["AHEAD_S", "CONTEXT", "WEIGHTS", "Ear", "forward", "hop_time_s"]
+__all__ = ["AHEAD_S", "CONTEXT", "NEAR_S", "WEIGHTS", "Ear", "forward", "hop_time_s"]
 
 CONTEXT: tuple[int, ...] = (-14, -10, -7, -5, -3, -2, -1, 0, 1, 2, 3, 5)
 """Which hops before and after a moment the network sees."""
@@ -25,6 +25,7 @@ _APART_S = 0.035  # of two shut moments nearer than this one counts
 _REACH_S = 0.0334  # the two frames around a shut moment are shut
 AHEAD_S = 0.18
 """Sound beyond a frame that it needs: context, window, and that no likelier shut moment is near."""
+NEAR_S = 0.1
 _LOUD_JAW = 0.26
 _QUIET_JAW = 0.35  # share of the jaw that is left when the voice is hardly there
 
@@ -71,10 +72,10 @@ class Ear:
     def at(self, times_s: np.ndarray, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return controls (T, 15), 0 to 1, and how shut the lips are (T,), 0 or 1, at rising times.
 
-        sound: (T, 2) level and hiss at the same times (`Loudness.at`). Needs the sound up to `AHEAD_S` beyond, or its
-        end.
+        sound: (T, 3) level and hiss at the same times (`Loudness.at`), and the highest level within `NEAR_S`: the gap
+        of a /k/ does not bring the mouth to rest. Needs the sound up to `AHEAD_S` beyond, or its end.
         """
-        level, hiss = sound[:, 0], sound[:, 1]
+        level, hiss, near_level = sound.T
         first = max(0, math.floor((float(times_s[0]) - _REACH_S - 2 * _APART_S - WINDOW_S / 2) / HOP_S))
         last = math.ceil((float(times_s[-1]) + _REACH_S + _APART_S + HOP_S - WINDOW_S / 2) / HOP_S)
         out = self._outputs(first, last)
@@ -84,7 +85,7 @@ class Ear:
         jaw = controls[:, 0] * (_QUIET_JAW + (1 - _QUIET_JAW) * np.clip(level / 0.7, 0, 1))
         # a loud voice opens the mouth, however strange it is
         controls[:, 0] = np.maximum(jaw, _LOUD_JAW * np.clip((level - 0.4) / 0.5, 0, 1) * (1 - hiss))
-        controls *= np.clip(level / 0.25, 0, 1)[:, None]
+        controls *= np.clip(near_level / 0.25, 0, 1)[:, None]
         moments = hop_s[_peaks(out[:, -1])]
         near = np.abs(times_s[:, None] - moments).min(1, initial=np.inf)
         return controls, (near < _REACH_S).astype(float)

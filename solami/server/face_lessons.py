@@ -54,7 +54,7 @@ def with_noise(lesson: Lesson, noise: np.ndarray, snr_db: float, seed: int) -> L
     sound = lesson.pcm.astype(np.float64)
     start = int(rng.integers(len(noise)))
     stretch = np.resize(np.roll(noise.astype(np.float64), -start), len(sound))
-    power = np.sqrt(np.mean(sound**2) / max(np.mean(stretch**2), 1e-9)) * 10 ** (-snr_db / 20)
+    power = np.sqrt(float(np.mean(sound**2)) / max(float(np.mean(stretch**2)), 1e-9)) * 10 ** (-snr_db / 20)
     mixed = np.clip(sound + power * stretch, -32768, 32767).astype(np.int16)
     return Lesson(lesson.name, mixed, lesson.phones)
 

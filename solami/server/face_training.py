@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -200,9 +201,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{len(learn)} lessons, {sum(map(len, x)) / 6000:.1f} minutes", flush=True)
         weights = fit(np.concatenate(x, dtype=np.float32), np.concatenate(y, dtype=np.float32))
         path = Path(str(resources.files("solami.audio2face"))) / WEIGHTS
-        np.savez_compressed(
-            path, **{n: w.astype(np.float16 if n[0] == "w" else np.float32) for n, w in weights.items()}
-        )
+        stored: dict[str, Any] = {n: w.astype(np.float16 if n[0] == "w" else np.float32) for n, w in weights.items()}
+        np.savez_compressed(path, **stored)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
     for name, lessons in test.items():
         figures = ", ".join(f"{key} {value:.2f}" for key, value in judge(lessons).items())

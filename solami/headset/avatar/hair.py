@@ -68,8 +68,8 @@ def slick_hair() -> list[Part]:
             locks.append(_lock(*path, 0.019, 0.009, swatch="hair"))
     for start, bend, end, width, _ in _SIDES[2:]:
         for sign in (1, -1):
-            turned = [(sign * a, t) for a, t in (start, bend, end)]
-            locks.append(_lock(*turned, width, 0.008, swatch="hair"))
+            first, middle, last = ((sign * a, t) for a, t in (start, bend, end))
+            locks.append(_lock(first, middle, last, width, 0.008, swatch="hair"))
     return [hair_cap(), *locks]
 
 

@@ -36,7 +36,7 @@ CAMERAS: dict[str, tuple[tuple[str, tuple[float, float, float], tuple[float, flo
 CELL = {"body": (230, 320), "face": (230, 210)}  # pixels, width and height
 COLUMNS = 5  # figures side by side
 LABEL_PX = 18
-READY_MS = 60_000
+READY_MS = 120_000  # software rendering on a busy machine
 _FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking",
           "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
 
@@ -64,7 +64,7 @@ def draw_sheet(
         browser = play.chromium.launch(executable_path=browser_path, args=list(_FLAGS))
         try:
             page = browser.new_page(device_scale_factor=1)
-            page.goto(page_path.as_uri())
+            page.goto(page_path.as_uri(), wait_until="commit", timeout=READY_MS)
             page.wait_for_function("window.solamiReady || document.getElementById('failure')", timeout=READY_MS)
             data, size = _drawn(page, figures, kind)
         finally:
