@@ -28,6 +28,7 @@ __all__ = ["Diagnosis", "Line", "clip_of_row", "diagnose"]
 _SUFFIXES = (".bvh", ".amc", ".npz", ".npy")
 _SHOWN_CLIPS = 4
 _SHOWN_FILES = 40
+_FAR_SHARE = 0.005
 _TEST_SPLITS = ("unseen_takes", "held_out_style", "held_out_content", "other_source")
 
 
@@ -194,13 +195,16 @@ def _values(collection: Collection) -> Iterable[Line]:
         counts[split] += len(z)
         off[split] += int((~np.asarray(row["valid"])).sum())
         for group, part in BODY_GROUPS.items():
-            share = float((z[:, part] > CLAMP).any(axis=1).sum())
+            share = float((z[:, part] > CLAMP).mean(axis=1).sum())
             worst[split][group] = worst[split].get(group, 0.0) + share
     for split, groups in sorted(worst.items()):
-        over = {group: 100 * n / counts[split] for group, n in groups.items() if n / counts[split] > 0.02}
+        over = {group: 100 * n / counts[split] for group, n in groups.items() if n / counts[split] > _FAR_SHARE}
         if over:
-            said = ", ".join(f"{group} {share:.0f} %" for group, share in over.items())
-            yield Line("warning", f"{split}: frames with features beyond {CLAMP:g} deviations of training: {said}")
+            said = ", ".join(f"{group} {share:.1f} %" for group, share in over.items())
+            yield Line(
+                "warning",
+                f"{split}: numbers beyond {CLAMP:g} deviations of training, which networks see clamped: {said}",
+            )
         if off[split]:
             yield Line("note", f"{split}: {off[split]} of {counts[split]} frames do not count (jumps)")
 

@@ -27,6 +27,9 @@ from solami_tokenizers.motion.rotations import between, from_matrix
 __all__ = ["corrections", "upright_frame"]
 
 _FORWARD = np.array([0.0, 0.0, 1.0])
+_UP = np.array([0.0, 1.0, 0.0])
+_LEAST_BEND_RAD = np.radians(3.0)
+_HINGE_SHARE = 0.97  # of all bending is about one axis across the bone
 
 
 def corrections(bvh: Bvh, joints: dict[str, int], places: np.ndarray, turns: np.ndarray) -> dict[str, np.ndarray]:
@@ -41,7 +44,33 @@ def corrections(bvh: Bvh, joints: dict[str, int], places: np.ndarray, turns: np.
     out: dict[str, np.ndarray] = {}
     for name in sorted(joints, key=JOINT_INDEX.__getitem__):  # parents first
         out[name] = _upright_correction(bvh, joints, name, from_matrix(frame), out)
+    for side in SIDES:
+        axis = _elbow_axis(*(quat.multiply(turns[:, joints[n]], out[n]) for n in (f"{side}_shoulder", f"{side}_elbow")))
+        # the hand keeps its own: it stands as the zero pose shows it, however the forearm's hinge lies
+        if axis is not None:
+            out |= {n: quat.multiply(out[n], _twist_onto(n, axis)) for n in (f"{side}_shoulder", f"{side}_elbow")}
     return out
+
+
+def _elbow_axis(upper: np.ndarray, lower: np.ndarray) -> np.ndarray | None:
+    """Return the axis (3,), in our upper arm, about which a hinge of an elbow bends; None for one that is no hinge.
+
+    Skeletons differ in where the axis lies: CMU's is 30 degrees off ours, which would split one and the same pose
+    otherwise between shoulder and elbow.
+    """
+    bends = quat.to_rotvec(quat.multiply(quat.conjugate(upper), lower))
+    sizes, total = np.linalg.norm(bends, axis=-1), bends.sum(axis=0)
+    if sizes.max() < _LEAST_BEND_RAD or np.linalg.norm(total) < _HINGE_SHARE * sizes.sum():
+        return None
+    return total
+
+
+def _twist_onto(name: str, axis: np.ndarray) -> np.ndarray:
+    """Return the turn (4,) about the bone of shoulder or elbow that lays our elbow's hinge on an axis of the file's."""
+    bone = our_direction(name) / np.linalg.norm(our_direction(name))
+    hinge = -_UP if name.startswith("left") else _UP  # upper arm x forearm, when our elbow bends forward
+    ours, theirs = (v - (v @ bone) * bone for v in (hinge, axis))
+    return between(ours, theirs)
 
 
 def upright_frame(bvh: Bvh, joints: dict[str, int]) -> np.ndarray | None:
