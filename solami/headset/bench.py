@@ -71,7 +71,7 @@ class BenchTurns:
             "bytes_per_frame": spread(plain("bytes_per_frame")),
             "answered_before_end": sum((t["latency_ms"].get("endpoint") or 0) < 0 for t in self.turns),
             "frames_off": max((abs(t["pose_frames"] - t["audio_s"] * FPS) for t in self.turns), default=0.0),
-            "stalls": sum(t["stalls"] for t in self.turns[-1:]),
+            "stalls": sum(t["stalls"] for t in self.turns),
             "rss_mb": round(self.rss_mb, 1),
             "machine": machine(),
             "versions": versions(),
@@ -119,26 +119,28 @@ def _of_length(files: Sequence[Path], limit: int) -> list[TurnInput]:
 async def bench_turns(
     relay: str, stack: Stack | None, inputs: Sequence[TurnInput], character: str, progress: Callable[[int, str], None]
 ) -> BenchTurns:
-    """Run the turns one after the other in one session."""
+    """Run the turns one after the other, each recording as a user of its own in a session of its own."""
     card = await fetch_card(relay, character)
     speech, voice = open_synthesiser("espeak"), character_voice(card)
     turns: list[dict[str, Any]] = []
     failed: list[str] = []
     rss_mb = 0.0
-    async with headset_session(relay, character) as session:
-        await session.greeting()
-        for number, given in enumerate(inputs):
-            progress(number, given.name)
-            try:
+    for number, given in enumerate(inputs):
+        progress(number, given.name)
+        try:
+            async with headset_session(relay, character) as session:
+                await session.greeting()
                 result = await one_turn(session, given, "", speech, voice)
-            except SolamiError as exc:
-                failed.append(f"{given.name}: {exc}")
-                continue
-            rss_mb = max(rss_mb, resident_mb(stack))
-            if result.numbers.get("latency_ms"):
-                turns.append(result.numbers)
-            else:
-                failed.append(f"{given.name}: no reply (heard: {result.numbers.get('transcript')!r})")
+        except* SolamiError as group:
+            failed.append(f"{given.name}: {group.exceptions[0]}")
+            numbers = None
+        else:
+            numbers = result.numbers
+        rss_mb = max(rss_mb, resident_mb(stack))
+        if numbers is not None and numbers.get("latency_ms"):
+            turns.append(numbers)
+        elif numbers is not None:
+            failed.append(f"{given.name}: no reply (heard: {numbers.get('transcript')!r})")
     return BenchTurns(turns, failed, rss_mb)
 
 
