@@ -35,6 +35,15 @@ class Passage:
             self._pieces = [np.concatenate(self._pieces)]
         return self._pieces[0][start:stop] if self._pieces else np.zeros(0, np.int16)
 
+    def since(self, start: int) -> "Passage":
+        """Return a passage of the samples from `start` on, at their places in the turn."""
+        later = Passage()
+        for begin, end, shift in zip(self._starts, [*self._starts[1:], self.samples], self._shifts, strict=True):
+            if end > start:
+                begin = max(begin, start)
+                later.add(self.cut(begin, end), begin + shift)
+        return later
+
     def turn_ms(self, passage_ms: float) -> float:
         """Return the time in the turn of a time in the passage, at least 0."""
         run = max(0, bisect_right(self._starts, passage_ms * LISTEN_RATE_HZ / 1000) - 1)

@@ -30,7 +30,7 @@ _KEPT = 4
 _PARTIAL_SAMPLES = LISTEN_RATE_HZ // 8
 _STEP_SAMPLES = LISTEN_RATE_HZ // 10  # decoded at a time
 _CATCH_UP = 5  # times real time, while sound that had to wait is decoded; a free core manages 6 to 8
-_REPEAT_SAMPLES = LISTEN_RATE_HZ * 5  # longest passage that is decoded again
+_REPEAT_SAMPLES = LISTEN_RATE_HZ * 7  # longest passage that is decoded again
 _USERS_KEPT = 256
 _FRAME = LISTEN_RATE_HZ // 100
 _BEFORE_SAMPLES = LISTEN_RATE_HZ * 3 // 10  # kept before the first voiced frame of a segment
@@ -104,6 +104,7 @@ class SphinxRecogniser:
         self._running = False
         self._passage = Passage()
         self._decoded = 0  # samples of the passage that the decoder has had
+        self._resumed_at = 0  # where in the passage the words since the last pause begin
         self._ready = 0  # samples of the turn that the conditioner has given
         self._waiting = _NOTHING  # sound since the last pause, without a voice yet
         self._since_partial = 0
@@ -133,6 +134,8 @@ class SphinxRecogniser:
         """See `Recogniser`."""
         self._take(self._conditioner.rest())
         if self._running:
+            if self._decoded < self._resumed_at:
+                self._set_apart()
             self._decode(self._passage.samples)
             self._end()
             self._heard = list(self._words())
@@ -173,9 +176,23 @@ class SphinxRecogniser:
     def _begin(self) -> None:
         """Start the decoder: on the passage so far, again, or on a new one where that is too long to repeat."""
         if self._passage.samples > _REPEAT_SAMPLES:
-            self._settled += self._heard
-            self._passage = Passage()
+            self._settle(Passage())
+        self._resumed_at = self._passage.samples
+        self._start()
+
+    def _set_apart(self) -> None:
+        """Hear what was said since the last pause alone: there was too little time to repeat what came before."""
+        self._end()
+        self._settle(self._passage.since(self._resumed_at))
+        self._start()
+
+    def _settle(self, passage: Passage) -> None:
+        """Leave the words of the passage as they were heard last, and go on with another."""
+        self._settled += self._heard
         self._heard = []
+        self._passage = passage
+
+    def _start(self) -> None:
         self._decoded = 0
         self._mean.reset()
         self._decoder.start_utt()

@@ -44,3 +44,7 @@ def test_passage_keeps_the_times_of_the_turn() -> None:
     assert passage.turn_ms(1_050) == 1_350
     assert passage.turn_ms(1_150) == 3_450
     assert list(np.unique(passage.cut(15_999, 17_601))) == [0, 1, 2]
+    later = passage.since(16_800)
+    assert later.samples == 2_400
+    assert later.turn_ms(0) == 1_350
+    assert later.turn_ms(100) == 3_450

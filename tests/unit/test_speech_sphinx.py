@@ -103,6 +103,21 @@ def test_going_on_after_a_pause_keeps_the_turn_whole(pool: SphinxPool) -> None:
 
 
 @needs_data
+def test_a_short_word_behind_a_long_passage_is_answered_at_once(pool: SphinxPool) -> None:
+    """There is no time to hear the passage again: its words stay, the new ones are heard alone, in their place."""
+    pcm = sound_of("LJ001-0004")
+    recogniser = SphinxRecogniser(pool)
+    feed(recogniser, pcm)
+    passage = recogniser.pause()
+    feed(recogniser, sound_of("LJ001-0008")[: 16_000 * 8 // 10])  # "has never"
+    both = recogniser.pause()
+    recogniser.close()
+    assert both.words[: len(passage.words)] == passage.words
+    assert both.words[len(passage.words)].w == "has"
+    assert both.words[len(passage.words)].t_ms == pytest.approx(len(pcm) / 16 + 300, abs=100)
+
+
+@needs_data
 def test_quiet_users_are_heard_too(pool: SphinxPool, said: dict[str, str]) -> None:
     pcm = (sound_of("LJ001-0008") * 0.08).astype(np.int16)  # -42 dBFS
     assert word_error_rate([(said["LJ001-0008"], hear(pool, pcm).text)]) <= 0.5
