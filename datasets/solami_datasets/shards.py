@@ -5,12 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from solami_protocol.errors import InputError
+from solami_protocol.errors import InputError, MissingExtra
 from solami_tokenizers.motion.features import BODY_WIDTH, HAND_WIDTH
 from solami_tokenizers.motion.relative import RELATIVE_WIDTH
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as exc:
+    raise MissingExtra(
+        "collections of motion need pyarrow: pip install 'solami[train]'. Single files can be read without it"
+    ) from exc
 
 __all__ = ["COLUMNS", "Row", "read_rows", "write_rows"]
 

@@ -117,11 +117,12 @@ def prepare(
 
     from solami.cli.console import console, errors, fail_politely
     from solami.cli.tables import collection_table
-    from solami_datasets.prepare import prepare as prepare_collection
     from solami_datasets.recipe import Recipe
     from solami_protocol.settings import load_settings
 
     with fail_politely(), Progress(console=errors) as bar:
+        from solami_datasets.prepare import prepare as prepare_collection
+
         task = bar.add_task("starting", total=None)
 
         def progress(done: int, total: int, what: str) -> None:
@@ -150,10 +151,11 @@ def doctor(
     from rich.progress import Progress
 
     from solami.cli.console import console, errors, fail_politely
-    from solami_datasets.diagnosis import diagnose
     from solami_datasets.filmstrip import film_strip, write_png
 
     with fail_politely(), Progress(console=errors, transient=True) as bar:
+        from solami_datasets.diagnosis import diagnose
+
         task = bar.add_task("reading", total=None)
         found = diagnose(path, fps, _up(up), lambda done, total: bar.update(task, completed=done, total=total))
         drawn = None
@@ -186,8 +188,6 @@ def show(
     solami data show clip.bvh --out clip.png
     """
     from solami.cli.console import console, fail_politely
-    from solami_datasets.collection import Collection
-    from solami_datasets.diagnosis import clip_of_row
     from solami_datasets.filmstrip import film_strip, write_png
     from solami_datasets.reading import read_file
     from solami_protocol.errors import InputError
@@ -197,6 +197,9 @@ def show(
         if Path(clip).is_file():
             moving, valid, about = resample(read_file(Path(clip), fps, _up(up))), None, clip
         else:
+            from solami_datasets.collection import Collection
+            from solami_datasets.diagnosis import clip_of_row
+
             row = Collection.open(collection).row(clip)
             moving, valid = clip_of_row(row)
             about = next(iter(row["captions"]), row["name"])
