@@ -277,10 +277,10 @@ def _teeth() -> list[Part]:
     lip_z = float(onto_front(np.array([[0.0, MOUTH_Y]]))[0, 2])
     for name, low, high, back, upper in (
         ("upper_teeth", -0.0030, 0.0070, 0.0072, 1.0),
-        ("lower_teeth", -0.0115, -0.0048, 0.0088, -1.0),
+        ("lower_teeth", -0.0140, -0.0076, 0.0098, -1.0),
     ):
         t = np.linspace(-1, 1, 15)
-        x = 0.0185 * t
+        x = (0.0185 if upper > 0 else 0.0165) * t
         z = lip_z - back - 0.0135 * t**2
         ring = []
         for dz, y in ((0, low), (0.0006, (low + high) / 2), (0, high), (-0.0035, high), (-0.0035, low)):
