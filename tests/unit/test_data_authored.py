@@ -26,7 +26,7 @@ from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.rotations import from_rot6d
 from solami_tokenizers.motion.smplx_npz import write_smplx_npz
 
-LEAP = Path(os.environ["SOLAMI_DATA"]) / "motion/leap_hands.npz" if "SOLAMI_DATA" in os.environ else None
+LEAP = Path(os.environ["SOLAMI_DATA"]) / "motion/leap_hands.npz" if os.environ.get("SOLAMI_DATA") else None
 needs_leap = pytest.mark.skipif(LEAP is None, reason="SOLAMI_DATA is not set")
 
 

@@ -22,7 +22,7 @@ from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.humanml3d import clip_of_positions, positions_of, read_humanml3d
 from solami_tokenizers.motion.relative import relative_features
 
-DATA = Path(os.environ["SOLAMI_DATA"]) / "motion" if "SOLAMI_DATA" in os.environ else None
+DATA = Path(os.environ["SOLAMI_DATA"]) / "motion" if os.environ.get("SOLAMI_DATA") else None
 needs_data = pytest.mark.skipif(DATA is None, reason="SOLAMI_DATA is not set")
 
 BONES = {  # name: parent, direction, length, axis, dof
