@@ -23,9 +23,8 @@ RATE_HZ = 24_000
 CHROMIUM = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless --no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
-    "--use-angle=swiftshader --enable-unsafe-swiftshader --autoplay-policy=no-user-gesture-required "
-    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
-).split()
+    "--use-angle=swiftshader --enable-unsafe-swiftshader --autoplay-policy=no-user-gesture-required"
+).split()  # no microphone: a browser's fake one beeps, and would interrupt
 VIEWPORT = {"width": 640, "height": 400}
 LAGS_MS = np.arange(-200.0, 201.0, 5.0)
 MATCH_SAMPLES = 12_000  # half a second of the voice finds its place in what was played

@@ -47,6 +47,7 @@ export class World {
   private readonly ahead = new Vector3();
   private lastMs = 0;
   private state = 'idle';
+  private fence: WebGLSync | null = null;
   private camera: Camera = 'talk';
   private size = 1;
 
@@ -160,7 +161,16 @@ export class World {
     this.stage.draw();
     this.count(this.workMs, drawn - began);
     this.count(this.drawMs, performance.now() - drawn);
-    if (rig) this.firstViewMs ??= performance.now();
+    if (rig && this.firstViewMs === null) this.lookForFirstView();
+  }
+
+  /** Notes when the GPU has finished the first frame with the character in it. */
+  private lookForFirstView(): void {
+    const gl = this.stage.renderer.getContext() as WebGL2RenderingContext;
+    this.fence ??= gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    if (!this.fence || gl.clientWaitSync(this.fence, 0, 0) === gl.TIMEOUT_EXPIRED) return;
+    gl.deleteSync(this.fence);
+    this.firstViewMs = performance.now();
   }
 
   private count(kept: number[], ms: number): void {
