@@ -17,7 +17,7 @@ from solami_protocol.errors import InputError
 
 from .dialogue import Dialogue, Reply
 
-__all__ = ["Figures", "Outcome", "Question", "Verdict", "ask", "figures", "read_questions"]
+__all__ = ["Figures", "Outcome", "Question", "Verdict", "figures", "missed", "put_to", "read_questions"]
 
 Verdict = Literal["right", "wrong", "refused", "asked"]
 """right: answered by an example that was meant; wrong: by another; refused: did not follow; asked: offered a choice."""
@@ -83,7 +83,7 @@ def read_questions(path: Path, card: Card) -> list[Question]:
     return questions
 
 
-def ask(dialogue: Dialogue, card: Card, questions: Iterable[Question], hear: Callable[[str], str]) -> list[Outcome]:
+def put_to(dialogue: Dialogue, card: Card, questions: Iterable[Question], hear: Callable[[str], str]) -> list[Outcome]:
     """Return what the character makes of each question, as the first turn of a talk.
 
     hear: what a question sounds like to the character; the identity for text.
@@ -122,3 +122,14 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         off_topic=len(away),
         off_topic_refused=sum(outcome.verdict in ("refused", "asked") for outcome in away) / len(away),
     )
+
+
+def missed(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each question that did not get what it should: an answer that was meant, or none."""
+    return [
+        f"{o.verdict}: {o.question.say!r}"
+        + (f" heard as {o.heard!r}" if o.heard != o.question.say else "")
+        + f" got {o.intent or 'no answer'}, not {' or '.join(o.question.intents) or 'a refusal'}"
+        for o in outcomes
+        if (o.verdict != "right" if o.question.intents else o.verdict in ("right", "wrong"))
+    ]

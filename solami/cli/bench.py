@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from solami.cli.bench_clients import clients
+from solami.cli.bench_tokenizer import tokenizer
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(clients)
+app.command()(tokenizer)
 
 
 @app.callback()

@@ -2,7 +2,7 @@
 
 import typer
 
-from solami.cli import character, data
+from solami.cli import avatar, character, data, evaluate, tokenizer
 from solami.cli.bench import app as bench
 from solami.cli.doctor import doctor
 from solami.cli.talk import talk
@@ -23,6 +23,9 @@ app.command()(doctor)
 app.add_typer(bench, name="bench", help="Measure: every bench writes JSON and prints a table.")
 app.add_typer(character.app, name="character", help="Character cards: list, check, make, import, export.")
 app.add_typer(data.app, name="data", help="Motion data: unpack, read, prepare.")
+app.add_typer(tokenizer.app, name="tokenizer", help="Motion tokenizers: train, eval, encode, decode, compare.")
+app.add_typer(evaluate.app, name="eval", help="Judge: characters, as text and spoken.")
+app.add_typer(avatar.app, name="avatar", help="The avatar: build, contact sheet.")
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def test_library_ships_copper_and_takes_a_directory(tmp_path: Path) -> None:
     library = load_library(tmp_path)
     assert {"bolt", "copper"} <= set(library.ids())
     assert "not valid YAML" in library.faults["broken.yaml"]
-    with pytest.raises(InputError, match="bolt, .*copper"):
+    with pytest.raises(InputError, match=r"bolt, .*copper"):
         library["nobody"]
     with pytest.raises(InputError, match="does not exist"):
         load_library(tmp_path / "nowhere")
