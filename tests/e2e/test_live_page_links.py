@@ -159,7 +159,7 @@ def test_an_old_version_is_said_in_words(live_url: str, open_live: Callable) -> 
 
 
 def test_a_server_that_is_gone_is_said_and_waited_for(wire: Wire, open_live: Callable) -> None:
-    live = open_live(wire.url)
+    live = open_live(wire.url, size={"width": 390, "height": 600})
     live.page.wait_for_function("window.solamiReady", timeout=60_000)
     wire.cut()
     live.page.click("#start")

@@ -189,9 +189,9 @@ export class Playout {
     if (epoch && source) epoch.at(headMs, this.target);
     if (source !== this.shown.source) this.inertia.start(this.target, source !== 0);
     copyFigure(this.target, this.figure);
+    this.shown.blending = this.inertia.busy;
     this.inertia.apply(this.figure, dtS);
     Object.assign(this.shown, { epoch: epoch ? heard.epoch : 0, headMs: epoch ? headMs : 0, source });
-    this.shown.blending = this.inertia.busy;
   }
 
   /** The words that are being heard now; with `all`, the epoch's words up to now. */
