@@ -53,7 +53,7 @@ def test_expected_words_follow_each_other(loaded: pocketsphinx.NGramModel) -> No
     assert share(loaded, "about", "the", "lamp") > 10 * share(loaded, "about", "the", "zone")
     assert share(loaded, "many", "boats") > 10 * share(loaded, "many", "lamp")
     # common English is there, too
-    assert share(loaded, "a", "lot") > 10 * share(loaded, "a", "me")
+    assert share(loaded, "thousand", "dollars") > 10 * share(loaded, "thousand", "lamp")
 
 
 def test_short_forms_are_expected(loaded: pocketsphinx.NGramModel) -> None:
@@ -106,7 +106,7 @@ def heard(text: str, expects: list[str], seen: list[tuple[Transcript, Transcript
 def test_what_is_expected_is_heard() -> None:
     seen: list[tuple[Transcript, Transcript]] = []
     assert heard("Do many boats come by?", SENTENCES, seen) == "do many boats come by"
-    assert heard("Tell me about the whale.", SENTENCES, seen) == "tell me about the whale"
+    assert heard("What is that bell for?", SENTENCES, seen) == "what is that bell for"
     assert len(seen) == 2
     # the free decoder heard the same sound
     assert all(free.text and expecting.confidence > 0 for free, expecting in seen)
