@@ -79,7 +79,7 @@ def tokenizer(
 
 def _rows(runs: Path, named: dict[str, str]) -> dict[str, str]:
     """Return which tokenizer stands for each row: named by hand, trained here, or shipped."""
-    from solami_tokenizers.motion.pretrained import shipped_names
+    from solami_tokenizers.motion.tokenizer_folder import shipped_names
 
     shipped = shipped_names()
     out: dict[str, str] = {}

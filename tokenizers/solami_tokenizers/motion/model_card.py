@@ -7,8 +7,8 @@ from solami_protocol.skeleton import FPS
 from solami_tokenizers.motion.evaluation import evaluate
 from solami_tokenizers.motion.hands import evaluate_hands
 from solami_tokenizers.motion.motion_data import VALIDATION, MotionData
-from solami_tokenizers.motion.pretrained import CARD
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
+from solami_tokenizers.motion.tokenizer_folder import CARD
 from solami_tokenizers.motion.trainer_config import TrainSettings
 
 __all__ = ["write_card"]

@@ -15,30 +15,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from solami_protocol.errors import InputError
-from solami_protocol.skeleton import JOINTS, REST_OFFSETS
-from solami_tokenizers import weights
 from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
+from solami_tokenizers.motion.tokenizer_folder import CARD, CONFIG, WEIGHTS, config_of, folder_of, read_settings
 
-__all__ = ["load", "save", "shipped_names"]
+__all__ = ["build", "load", "save"]
 
-FORMAT = "solami-motion-tokenizer"
-VERSION = 1
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 # running sums of the codebook: training resumes from its own checkpoints, decoding needs none of them
 _TRAINING_ONLY = ("embed_avg", "cluster_size", "initted")
 _FULL_PRECISION = ("mean", "deviation")
-
-
-def shipped_names() -> list[str]:
-    """Return the names of the tokenizers that ship."""
-    folder = Path(weights.__file__).parent
-    return sorted(p.parent.name for p in folder.glob(f"*/{CONFIG}") if _is_ours(p))
-
-
-def _is_ours(config: Path) -> bool:
-    return f'"{FORMAT}"' in config.read_text()
 
 
 def save(tokenizer: MotionTokenizer, folder: Path, card: str = "", dtype: torch.dtype = torch.float32) -> None:
@@ -49,12 +35,7 @@ def save(tokenizer: MotionTokenizer, folder: Path, card: str = "", dtype: torch.
         for name, value in tokenizer.state_dict().items()
         if name.rsplit(".", 1)[-1] not in _TRAINING_ONLY
     }
-    config = {
-        "format": FORMAT,
-        "version": VERSION,
-        "settings": tokenizer.settings.model_dump(mode="json"),
-        "skeleton": {"joints": JOINTS, "rest_offsets_m": np.round(REST_OFFSETS.astype(float), 6).tolist()},
-    }
+    config = config_of(tokenizer.settings.model_dump(mode="json"))
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     if card:
@@ -66,12 +47,7 @@ def load(name: Path | str) -> MotionTokenizer:
 
     Raises InputError that names the file and the fault.
     """
-    folder = Path(name)
-    if not folder.is_dir():
-        folder = Path(weights.__file__).parent / str(name)
-    if not folder.is_dir():
-        known = ", ".join(shipped_names()) or "none"
-        raise InputError(f"'{name}' is neither a folder nor a tokenizer that ships (there are: {known})")
+    folder = folder_of(name)
     settings = _settings(folder / CONFIG)
     tensors = _tensors(folder / WEIGHTS)
     return build(settings, tensors, str(folder / WEIGHTS))
@@ -106,25 +82,10 @@ def build(settings: TokenizerSettings, tensors: dict[str, Tensor], where: str) -
 
 def _settings(path: Path) -> TokenizerSettings:
     try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as exc:
-        raise InputError(f"{path}: cannot be read ({exc})") from exc
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise InputError(f"{path}: format is {_get(config, 'format')!r}; expected '{FORMAT}'")
-    if config.get("version") != VERSION:
-        raise InputError(f"{path}: version {config.get('version')!r}; this program reads {VERSION}")
-    skeleton = config.get("skeleton", {})
-    if list(skeleton.get("joints", [])) != list(JOINTS):
-        raise InputError(f"{path}: skeleton.joints are not the {len(JOINTS)} of the wire format")
-    try:
-        return TokenizerSettings.model_validate(config.get("settings"))
+        return TokenizerSettings.model_validate(read_settings(path))
     except ValidationError as exc:
         first = exc.errors()[0]
         raise InputError(f"{path}: settings.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def _get(config: object, key: str) -> object:
-    return config.get(key) if isinstance(config, dict) else type(config).__name__
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
