@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from solami.behaviour import GESTURES, Performance
+from solami.behaviour import GESTURES, INSTEAD, Performance, recorded_gestures
 from solami.brain import Affect, Degraded, Exchange, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
@@ -52,6 +52,7 @@ class AgentBrain:
         self.card = card
         self._source, self._synthesiser, self._seed = source, synthesiser, seed
         self._style, self._voice = card_style(card), card_voice(card)
+        self._recorded = recorded_gestures()
 
     def expected(self, history: tuple[Exchange, ...]) -> Expected | None:
         """Return what the user may well say next, for a recogniser; None where anything may be said."""
@@ -117,7 +118,7 @@ class AgentBrain:
 
     def _performance(self, turn: Turn) -> Performance:
         start = None if turn.start_pose is None else (turn.start_pose.root_m, turn.start_pose.rotations)
-        performance = Performance(self._style, start, self._seed + turn.number)
+        performance = Performance(self._style, start, self._seed + turn.number, recorded=self._recorded)
         if turn.start_pose is None:
             performance.look_at(_USER_HEAD_M)
         else:
@@ -171,7 +172,7 @@ class _Stage:
         A mark on the first word of a reply asks for a hand that is still down: the stroke then goes to the next word
         that it can be on time for, if one is near, rather than late to its own.
         """
-        soonest_ms = self._performance.rendered_ms + _HASTE * GESTURES[gesture].stroke_ms
+        soonest_ms = self._performance.rendered_ms + _HASTE * GESTURES[INSTEAD.get(gesture, gesture)].stroke_ms
         in_time = [t for t in times_ms if soonest_ms <= t <= times_ms[0] + _NEAR_MS]
         for wanted_ms in (*in_time[:1], *times_ms):
             stroke_ms = self._performance.cue(gesture, wanted_ms)

@@ -9,12 +9,14 @@ from solami.behaviour.gestures import GESTURES
 from solami.behaviour.names import resolve
 from solami.behaviour.pack import PACK_STATES, PackClip, behaviour_pack
 from solami.behaviour.performance import Performance
+from solami.behaviour.recorded import INSTEAD, recorded_gestures
 from solami.behaviour.stance import stance
 from solami.behaviour.style import Style
 
 __all__ = [
     "BLEND_MS",
     "GESTURES",
+    "INSTEAD",
     "PACK_STATES",
     "Cue",
     "Gesture",
@@ -28,6 +30,7 @@ __all__ = [
     "face_life",
     "gaze",
     "join",
+    "recorded_gestures",
     "resolve",
     "stance",
 ]

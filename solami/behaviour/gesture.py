@@ -76,6 +76,20 @@ class Gesture:
         return frozenset({"torso" if any(key.hips != (0.0, 0.0, 0.0) for key in self.keys) else "head"})
 
     @property
+    def last_ms(self) -> float:
+        """The last key's time, from which on it can be held."""
+        return self.keys[-1].at_ms
+
+    @property
+    def touches(self) -> bool:
+        """Whether a hand is on the body or on the other hand: then its size is not varied."""
+        return any(arm.touching for key in self.keys for arm in (key.right, key.left) if arm)
+
+    def track(self, style: Style) -> "Track":
+        """Return its curve for a style."""
+        return bake(self, style)
+
+    @property
     def duration_ms(self) -> float:
         """Preparation to the end of retraction, without a hold, at tempo 1."""
         return self.keys[-1].at_ms + self.retract_ms
@@ -97,6 +111,7 @@ class Track:
     slopes: np.ndarray  # (K, D) per millisecond
     arm_indices: np.ndarray  # (A,)
     lag_ms: np.ndarray  # (A,)
+    dense: bool = False  # a key each frame: between keys it moves evenly, not from rest to rest
 
     @property
     def arms(self) -> np.ndarray:
@@ -110,7 +125,7 @@ class Track:
         if len(self.arm_indices) == 0 or len(self.times_ms) < 2:
             return 0.0
         angle = np.linalg.norm(np.diff(self.arms, axis=0), axis=-1).max(axis=1)
-        return float((PEAK * angle / np.diff(self.times_ms)).max())
+        return float(((1.0 if self.dense else PEAK) * angle / np.diff(self.times_ms)).max())
 
     def way_rad(self, posture: np.ndarray) -> float:
         """The longest way of an arm's joint from a posture (55, 3) to the first key."""

@@ -3,6 +3,7 @@
 import re
 
 from solami.behaviour.gestures import GESTURES
+from solami.behaviour.recorded import INSTEAD
 
 __all__ = ["resolve"]
 
@@ -51,7 +52,13 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("hand together", "hands_together"),
     ("clasp", "hands_together"),
     ("fold hand", "hands_together"),
+    ("wav both", "wave_both"),
     ("wav", "wave_right"),
+    ("rais both hand", "raise_both"),
+    ("rais hand", "raise_right"),
+    ("guid", "guide"),
+    ("show way", "guide"),
+    ("call out", "call"),
     ("hello", "wave_right"),
     ("greet", "wave_right"),
     ("goodby", "wave_right"),
@@ -95,14 +102,14 @@ _PHRASES: tuple[tuple[str, str], ...] = (
 
 
 def resolve(name: str) -> str | None:
-    """Return the name in `GESTURES` that a mark or a phrase means, None where it means no gesture.
+    """Return the name in `GESTURES` or `INSTEAD` that a mark or a phrase means, None where it means no gesture.
 
     Marks around it, capitals, underscores and endings (waves, waving, waved) do not matter; `left` chooses the left
     variant where there is one.
     """
     words = re.findall(r"[a-z]+", name.lower().replace("_", " "))
     exact = "_".join(words)
-    if exact in GESTURES:
+    if exact in GESTURES or exact in INSTEAD:
         return exact
     stems = {_stem(word) for word in words}
     for phrase, gesture in _PHRASES:
@@ -113,7 +120,7 @@ def resolve(name: str) -> str | None:
 
 def _left(gesture: str) -> str:
     for other in (gesture.replace("_right", "_left"), f"{gesture}_left", gesture.replace("_both", "_left")):
-        if other in GESTURES and other != gesture:
+        if (other in GESTURES or other in INSTEAD) and other != gesture:
             return other
     return gesture
 

@@ -12,10 +12,11 @@ from solami.behaviour.arms import posture_rotations
 from solami.behaviour.attention import Attention
 from solami.behaviour.blend import BLEND_MS, Seam
 from solami.behaviour.feet import Feet, Place, find_place
-from solami.behaviour.gesture import BODY_INDICES, PEAK, Gesture, Track, bake, minimum_jerk
+from solami.behaviour.gesture import BODY_INDICES, PEAK, Gesture, Track, minimum_jerk
 from solami.behaviour.gestures import GESTURES
 from solami.behaviour.idle import WEIGHT_M, Idle
 from solami.behaviour.legs import LEG_JOINTS, plant_legs
+from solami.behaviour.recorded import INSTEAD, Recorded, RecordedGesture
 from solami.behaviour.stance import stance
 from solami.behaviour.style import Style
 from solami_protocol import quaternions as q
@@ -36,7 +37,7 @@ _STROKE_MS = 120.0  # after its peak a stroke is seen; then the arm may go elsew
 class _Placed:
     """A gesture in time. Weight rises over the preparation from `start_ms` and falls from `release_ms` on."""
 
-    gesture: Gesture
+    gesture: Gesture | RecordedGesture
     track: Track
     pace: float  # this many local milliseconds pass in one of ours
     start_ms: float
@@ -72,6 +73,7 @@ class Performance:
     start: the last frame shown, (3,) and (55, 4), or the last few, (P, 3) and (P, 55, 4), whose velocity is then taken
     over; the character goes on from where these feet stand. None: the stance at the origin, facing +z.
     loop_ms: idle life repeats exactly after this time, for clips that are played in a circle
+    recorded: gestures to play instead of the authored ones of their names, where they can be on time
     """
 
     def __init__(
@@ -81,8 +83,11 @@ class Performance:
         seed: int = 0,
         *,
         loop_ms: float | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self._style = style or Style()
+        self._recorded: Recorded = recorded or {}
+        self._last_recorded: RecordedGesture | None = None
         self._stance = stance(self._style)
         self._rng = np.random.default_rng([seed, 0xBEA7])
         self._frame = 0
@@ -115,16 +120,18 @@ class Performance:
         gesture's `slack_ms`; beyond that it is dropped. `hold_ms` keeps the last posture. Raises InputError for an
         unknown name (`solami.behaviour.resolve` finds one) and for a hold that the gesture does not allow.
         """
-        found = GESTURES.get(gesture)
+        found = GESTURES.get(INSTEAD.get(gesture, gesture))
         if found is None:
             raise InputError(f"no gesture {gesture!r}; known: {', '.join(sorted(GESTURES))}")
         if hold_ms > 0 and not found.holds:
             raise InputError(f"gesture {gesture!r} cannot be held; leave hold_ms out")
-        placed = self._fitted(found, stroke_ms, hold_ms)
+        placed = self._fitted_recorded(gesture, stroke_ms) if hold_ms == 0 else None
+        placed = placed or self._fitted(found, stroke_ms, hold_ms)
         if placed is None:
             return None
         for other in self._placed:
-            if other.gesture.channels & found.channels and other.start_ms <= placed.start_ms < other.release_ms:
+            shared = other.gesture.channels & placed.gesture.channels
+            if shared and other.start_ms <= placed.start_ms < other.release_ms:
                 other.release_ms = max(placed.start_ms, self.rendered_ms)
         self._placed.append(placed)
         self._placed.sort(key=lambda p: p.start_ms)
@@ -185,9 +192,23 @@ class Performance:
         root_m = self._place.to_world(pelvis_m + shift_m)
         return root_m, self._attention.apply(t_ms, rotations, root_m, free)
 
-    def _fitted(self, gesture: Gesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
+    def _fitted_recorded(self, name: str, stroke_ms: float) -> _Placed | None:
+        """Return a recording that can be on time: one about as lively as the character, not the same again."""
+        choices = list(self._recorded.get(name, ()))
+        if not choices:
+            return None
+        wanted = self._style.energy / 1.5 * (len(choices) - 1) + self._rng.normal(0, 0.7)
+        order = sorted(choices, key=lambda one: abs(choices.index(one) - wanted))
+        for one in sorted(order, key=lambda one: one is self._last_recorded):
+            placed = self._fitted(one, stroke_ms, 0.0)
+            if placed is not None:
+                self._last_recorded = one
+                return placed
+        return None
+
+    def _fitted(self, gesture: Gesture | RecordedGesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
         """Return the gesture placed as near to the wish as what is rendered and what its limbs do allow."""
-        track = bake(gesture, self._style)
+        track = gesture.track(self._style)
         rivals = [p for p in self._placed if p.gesture.channels & gesture.channels]
         pace = self._style.tempo**0.7 * float(self._rng.uniform(0.95, 1.06))
         pace = min(pace, _FASTEST_RAD_PER_MS / max(track.fastest_rad_per_ms, 1e-9))
@@ -195,7 +216,7 @@ class Performance:
         least_ms = max(least_ms, _LEAST_PREP * gesture.prep_ms / pace)
         prep_ms = max(gesture.prep_ms / pace, least_ms)
         lead_ms = prep_ms + (gesture.stroke_ms - gesture.prep_ms) / pace
-        after_ms = (gesture.keys[-1].at_ms - gesture.stroke_ms) / pace + hold_ms
+        after_ms = (gesture.last_ms - gesture.stroke_ms) / pace + hold_ms
         earliest_ms = max([self.rendered_ms] + [p.busy_ms for p in rivals if p.stroke_ms <= stroke_ms])
         start_ms = stroke_ms - lead_ms
         if start_ms < earliest_ms:
@@ -209,7 +230,6 @@ class Performance:
         following = min((p.start_ms for p in rivals if p.stroke_ms > stroke_ms), default=np.inf)
         if actual_ms + _STROKE_MS / pace > following:
             return None
-        touches = any(arm.touching for key in gesture.keys for arm in (key.right, key.left) if arm)
         return _Placed(
             gesture=gesture,
             track=track,
@@ -219,7 +239,7 @@ class Performance:
             stroke_ms=actual_ms,
             release_ms=min(release_ms, max(following, actual_ms + _STROKE_MS / pace)),
             retract_ms=gesture.retract_ms / pace,
-            peak=1.0 if touches else float(self._rng.uniform(0.94, 1.0)),
+            peak=1.0 if gesture.touches else float(self._rng.uniform(0.94, 1.0)),
         )
 
     def _posture_before(self, rivals: list[_Placed], stroke_ms: float) -> np.ndarray:

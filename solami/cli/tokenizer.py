@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solami.cli import bank
+
 if TYPE_CHECKING:
     from solami_tokenizers.motion.motion_data import MotionData
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Motion tokenizers: train, eval, encode, decode.")
+app.add_typer(bank.app, name="bank", help="Recorded gestures as codes, for characters.")
 _Name = Annotated[str, typer.Argument(help="A tokenizer that ships (body-512) or the folder of one.")]
 _Data = Annotated[Path, typer.Option(help="A prepared collection, or a .npz of motion data.")]
 _COLLECTION = Path("runs/data/motion")
