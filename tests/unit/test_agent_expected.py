@@ -55,7 +55,6 @@ def test_no_more_than_can_be_listened_for(card_id: str) -> None:
         assert any(" ".join(way.lower().split()) in kept for way in example.user), example.id
 
 
-@pytest.mark.xfail(reason="begun for the next step of hearing; not met yet", strict=False)
 def test_what_was_expected_stands_unless_the_free_hearing_is_surer() -> None:
     assert decide("do many books come by", 0.5, "do many boats come by", 0.5)
     assert not decide("what is the capital of brazil", 0.9, "what is the cabin of a gull", 0.4)

@@ -48,7 +48,6 @@ def test_what_may_follow_sums_to_one(
     assert sum(share(loaded, *history, word) for word in words_in(model)) == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.xfail(reason="begun for the next step of hearing; not met yet", strict=False)
 def test_expected_words_follow_each_other(loaded: pocketsphinx.NGramModel) -> None:
     assert share(loaded, "about", "the", "lamp") > 10 * share(loaded, "about", "the", "zone")
     assert share(loaded, "many", "boats") > 10 * share(loaded, "many", "lamp")
@@ -102,7 +101,6 @@ def heard(text: str, expects: list[str], seen: list[tuple[Transcript, Transcript
     return text
 
 
-@pytest.mark.xfail(reason="begun for the next step of hearing; not met yet", strict=False)
 def test_what_is_expected_is_heard() -> None:
     seen: list[tuple[Transcript, Transcript]] = []
     assert heard("Do many boats come by?", SENTENCES, seen) == "do many boats come by"
