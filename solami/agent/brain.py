@@ -103,6 +103,9 @@ class AgentBrain:
             if not group:
                 return
             placed = [stage.place(spoken) for spoken in group]
+            if (why := next((spoken.degraded for spoken in group if spoken.degraded), "")) and not stage.told_voice:
+                stage.told_voice = True
+                yield Degraded("voice", why)
             found = strokes(marked, placed, tokens, sentence.may_wave, stage.next_seed())
             tokens += sum(token_count(piece.text) for piece in placed)
             gestures = [event for stroke in found if (event := stage.cue(stroke.gesture, stroke.times_ms))]
@@ -149,6 +152,8 @@ class _Stage:
         self._performance = performance
         self._samples = 0
         self._seed = seed * 64
+        self.told_voice = False
+        """It was said that another voice speaks."""
 
     @property
     def spoken_ms(self) -> float:

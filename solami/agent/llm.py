@@ -8,7 +8,7 @@ too.
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from solami_protocol.errors import Unavailable
 
 from .sentences import SentenceCutter
 
-__all__ = ["Breaker", "ChatClient", "ChatSettings"]
+__all__ = ["ChatClient", "ChatSettings"]
 
 _MAX_CHARACTERS = 4000
 _MAX_LINE_BYTES = 256 * 1024
@@ -146,25 +146,3 @@ def _choice(message: Any, url: str) -> dict[str, Any]:
     choices = message.get("choices") if isinstance(message, dict) else None
     # the last event of some servers holds only usage figures
     return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-
-
-class Breaker:
-    """Says whether a failing endpoint is worth a try: after `limit` failures in a row it rests for `rest_s`."""
-
-    def __init__(self, limit: int = 2, rest_s: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._rest_s, self._clock = limit, rest_s, clock
-        self._failures, self._until = 0, 0.0
-
-    @property
-    def open(self) -> bool:
-        """True: do not try now."""
-        return self._failures >= self._limit and self._clock() < self._until
-
-    def failed(self) -> None:
-        """Count a failure."""
-        self._failures += 1
-        self._until = self._clock() + self._rest_s
-
-    def worked(self) -> None:
-        """Forget the failures."""
-        self._failures = 0

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from solami.behaviour import GESTURES
 from solami.brain import Degraded, Exchange, Turn
 from solami.characters import Card
+from solami.speech.breaker import Breaker
 from solami_protocol.errors import Unavailable
 
 from .dialogue import Dialogue, Reply
 from .expected import Expected
-from .llm import Breaker, ChatClient
+from .llm import ChatClient
 from .prompt import chat_messages
 from .sentences import SentenceCutter
 

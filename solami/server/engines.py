@@ -32,7 +32,9 @@ class Engines:
         self.settings = settings
         self.metrics = Metrics()
         self.library: Library = load_library(settings.characters)
-        self.synthesiser: Synthesiser = open_synthesiser(settings.speech.synthesiser)
+        self.synthesiser: Synthesiser = open_synthesiser(
+            settings.speech.synthesiser, settings.speech.voice(settings.device)
+        )
         self.ear_threads = ThreadPoolExecutor(EAR_THREADS, thread_name_prefix="ears")
         self.sessions = 0
         self.turns = 0
@@ -44,9 +46,9 @@ class Engines:
     def open_recogniser(self, brain: Brain | None = None, history: tuple[Exchange, ...] = ()) -> Recogniser:
         """Return a recogniser for one turn (blocking: call it in a thread); it expects what fits the talk so far."""
         expected = brain.expected(history) if isinstance(brain, AgentBrain) else None
-        if expected is None:
-            return open_recogniser(self.settings.speech.recogniser)
-        return open_recogniser(self.settings.speech.recogniser, "", expected.sentences, choose)
+        speech = self.settings.speech
+        sentences = expected.sentences if expected is not None else ()
+        return open_recogniser(speech.recogniser, "", sentences, choose, speech.ears(self.settings.device))
 
     def character(self, card_id: str) -> Card:
         """Return the card. Raises InputError naming those that exist."""

@@ -12,7 +12,7 @@ from solami.server.engines import Engines
 from solami.server.hearing import Hearing
 from solami.server.tape import Outgoing, Tape
 from solami.speech import Recogniser, Transcript
-from solami_protocol.live import LiveError, LiveStart, Partial, Resumed, TranscriptSeen, WordTime
+from solami_protocol.live import LiveDegraded, LiveError, LiveStart, Partial, Resumed, TranscriptSeen, WordTime
 
 __all__ = ["LiveTurn", "Send"]
 
@@ -87,6 +87,8 @@ class LiveTurn:
         if self._eager_at_s is not None:
             self._engines.metrics.transcribe_s.observe(time.monotonic() - self._eager_at_s)
         self.text = heard.text
+        if heard.degraded:
+            await self._send(LiveDegraded(part="recogniser", why=heard.degraded))
         words = [WordTime(w=w.w, t_ms=w.t_ms, d_ms=w.d_ms) for w in heard.words]
         await self._send(
             TranscriptSeen(

@@ -1,20 +1,50 @@
 """Settings of the model server (`configs/server.yaml`, `SOLAMI_SERVER_...`, `key=value`)."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from solami.speech.options import EngineOptions
 from solami_protocol.settings import Settings
 
 __all__ = ["BrainSettings", "ServerSettings", "SpeechSettings"]
 
 
 class SpeechSettings(Settings):
-    """Which recogniser and synthesiser are used, by name."""
+    """Which recogniser and synthesiser are used: by name, or by the address of an OpenAI-compatible endpoint."""
 
     recogniser: str = "pocketsphinx"
+    """pocketsphinx, whisper (extra `asr`), or an address, for example http://127.0.0.1:8000/v1."""
+    recogniser_model: str = ""
+    """An endpoint's model (whisper-1), or whisper's (base.en, or a file of weights)."""
     synthesiser: str = "espeak"
+    """espeak, xtts (extra `tts`), or an address."""
+    synthesiser_model: str = ""
+    """An endpoint's model (tts-1), or the folder of XTTS' weights."""
+    synthesiser_voice: str = ""
+    """An endpoint's voice (alloy), or XTTS' reference recording, for cards that name none."""
+    api_key_env: str = "SOLAMI_SPEECH_API_KEY"
+    timeout_s: float = Field(5.0, gt=0)
+    """Longest wait for a transcript or a phrase; after it the embedded part stands in."""
+
+    def ears(self, device: str) -> EngineOptions:
+        """Return what the recogniser is told."""
+        return EngineOptions(model=self.recogniser_model, api_key=self._key(), wait_s=self.timeout_s, device=device)
+
+    def voice(self, device: str) -> EngineOptions:
+        """Return what the synthesiser is told."""
+        return EngineOptions(
+            model=self.synthesiser_model,
+            voice=self.synthesiser_voice,
+            api_key=self._key(),
+            wait_s=self.timeout_s,
+            device=device,
+        )
+
+    def _key(self) -> str:
+        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
 
 
 class BrainSettings(Settings):

@@ -36,19 +36,21 @@ class Transcript:
 
     complete:   0 to 1, is this a finished sentence (`completeness.completeness`)
     confidence: 0 to 1, how sure the engine is of the words; 0 when nothing was heard
+    degraded:   why another engine heard than the one that is set, for a person; empty where all is well
     """
 
     text: str
     words: tuple[Word, ...]
     complete: float
     confidence: float
+    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """How a character speaks, as its card says (`voice` of DESIGN 3.15).
 
-    engine:    name of the synthesiser, "" for the one that the server is configured with
+    engine:    the synthesiser that `speaker` belongs to: espeak (also ""), endpoint, xtts
     speaker:   the engine's own name of a speaker ("" for its default); for espeak one of `espeak_voices.PRESETS`
                or an espeak voice with its variant, such as "en-us+f3"
     rate:      tempo, 1.0 is the speaker's own, 0.5 to 2
@@ -71,12 +73,14 @@ class Spoken:
     pcm:    (N,) int16 mono at 24 kHz
     phones: gapless from 0 to the end of `pcm`, pauses as `sil`
     words:  the words of `text` in its order and spelling
+    degraded: why another engine speaks than the one that is set, for a person; empty where all is well
     """
 
     text: str
     pcm: np.ndarray = field(repr=False)
     phones: tuple[Phone, ...]
     words: tuple[Word, ...]
+    degraded: str = ""
 
     @property
     def d_ms(self) -> float:

@@ -11,11 +11,12 @@ import pytest
 from aiohttp import web
 
 from solami.agent.dialogue import Dialogue
-from solami.agent.llm import Breaker, ChatClient, ChatSettings
+from solami.agent.llm import ChatClient, ChatSettings
 from solami.agent.prompt import chat_messages, system_prompt
 from solami.agent.source import Sentence, WordSource
 from solami.brain import Act, Degraded, Exchange, Turn
 from solami.characters import load_library
+from solami.speech.breaker import Breaker
 from solami_protocol.errors import Unavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
