@@ -1,12 +1,9 @@
 """What `solami doctor` looks at. Each check answers one question and never raises."""
 
 import importlib.util
-import os
 import shutil
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -46,7 +43,7 @@ def checkup() -> list[Finding]:
     findings = [check() for check in checks]
     findings += [_port(name, port) for name, port in PORTS.items()]
     findings += [_extra(name, *row) for name, row in EXTRAS.items()]
-    return [*findings, _endpoint()]
+    return findings
 
 
 def _needs(part: str, module: str, good: str, advice: str) -> Finding:
@@ -111,18 +108,3 @@ def _extra(name: str, module: str, advice: str) -> Finding:
     if importlib.util.find_spec(module) is None:
         return Finding(name, "absent", "optional", advice)
     return Finding(name, "ok", "installed")
-
-
-def _endpoint() -> Finding:
-    url = os.environ.get("SOLAMI_SERVER_BRAIN__URL", "")
-    if not url:
-        return Finding(
-            "language model", "absent", "the embedded retrieval brain answers", "set brain.url in server.yaml"
-        )
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=2) as response:
-            return Finding("language model", "ok", f"{url} answers {response.status}")
-    except (urllib.error.URLError, ValueError, TimeoutError) as exc:
-        return Finding(
-            "language model", "fault", f"{url}: {exc}", "is it running? the embedded brain answers until then"
-        )
