@@ -20,6 +20,7 @@ from typing import Any
 from solami_datasets.archives import unpack_archive
 from solami_datasets.chunks import Chunk, make_chunks, work_chunk
 from solami_datasets.items import Item, find_items
+from solami_datasets.ray_engine import work_on_ray
 from solami_datasets.recipe import Recipe, Source, expanded
 from solami_datasets.summary import write_summary
 from solami_datasets.takes import assign_splits
@@ -68,7 +69,8 @@ def prepare(recipe: Recipe, *, replace: bool = False, progress: Progress | None 
         )
     with _staging(staging, mark):
         chunks, total = _plan(recipe, inputs, staging, report)
-        reports = _work(chunks, staging, total, recipe.processes or os.cpu_count() or 1, report)
+        workers = recipe.processes or os.cpu_count() or 1
+        reports = _work(chunks, staging, total, workers, report, on_ray=recipe.engine == "ray")
         _refuse(reports, recipe)
         report(total, total, "index and statistics")
         info = write_summary(staging, recipe, chunks, reports, {"fingerprint": mark, "layout": LAYOUT})
@@ -82,7 +84,7 @@ def prepare(recipe: Recipe, *, replace: bool = False, progress: Progress | None 
 
 def _fingerprint(recipe: Recipe, inputs: dict[str, Path]) -> str:
     """Return a hash of the recipe and of every input file's name, size and time of change."""
-    digest = hashlib.blake2s(recipe.model_dump_json(exclude={"processes", "skip_refused", "out"}).encode())
+    digest = hashlib.blake2s(recipe.model_dump_json(exclude={"processes", "engine", "skip_refused", "out"}).encode())
     digest.update(str(LAYOUT).encode())
     extra = [expanded(recipe.fingers)] if recipe.fingers else []
     for path in [*inputs.values(), *extra]:
@@ -146,7 +148,9 @@ def _folder(source: Source, path: Path, staging: Path) -> Path:
     return into
 
 
-def _work(chunks: list[Chunk], staging: Path, total: int, processes: int, report: Progress) -> list[dict[str, Any]]:
+def _work(
+    chunks: list[Chunk], staging: Path, total: int, processes: int, report: Progress, *, on_ray: bool
+) -> list[dict[str, Any]]:
     """Return the reports of all chunks in order."""
     done = 0
     reports: dict[int, list[dict[str, Any]]] = {}
@@ -157,7 +161,10 @@ def _work(chunks: list[Chunk], staging: Path, total: int, processes: int, report
         reports[chunk.number] = found
         report(done, total, chunk.items[-1].name)
 
-    if processes == 1 or len(chunks) == 1:
+    if on_ray:
+        for chunk, found in work_on_ray(chunks, staging, processes):
+            finished(chunk, found)
+    elif processes == 1 or len(chunks) == 1:
         for chunk in chunks:
             finished(chunk, work_chunk(chunk, staging))
     else:

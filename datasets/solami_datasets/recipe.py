@@ -89,6 +89,8 @@ class Recipe(Settings):
     """Leave out files that cannot be read instead of failing; the report names them either way."""
     processes: int = Field(default=0, ge=0, le=256)
     """0 takes one a core."""
+    engine: Literal["local", "ray"] = "local"
+    """`ray`: on Ray Data (extra `ray`), on the cluster of `RAY_ADDRESS` where that is set; the bytes are the same."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "Recipe":

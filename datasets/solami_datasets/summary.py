@@ -126,7 +126,7 @@ def _info(recipe: Recipe, index: list[dict], shards: list[dict], reports: list[d
             for source in recipe.sources
         ],
         "refused": sum(1 for said in reports if said["refused"]),
-        "recipe": recipe.model_dump(mode="json", exclude={"processes", "out"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"processes", "engine", "out"}),
         "shards": shards,
     }
 

@@ -8,6 +8,7 @@ import typer
 from solami.cli import bank
 
 if TYPE_CHECKING:
+    from solami_tokenizers.motion.clip import Clip
     from solami_tokenizers.motion.motion_data import MotionData
 
 __all__ = ["app"]
@@ -166,8 +167,16 @@ def decode(
     name: _Name,
     codes: Annotated[Path, typer.Argument(help="What `encode` wrote, or a .npz with `codes` (T, Q).")],
     out: Annotated[Path, typer.Argument(help="The SMPL-X .npz to write.")],
+    mesh: Annotated[Path | None, typer.Option(help="Also a .glb: the built-in avatar, moving.")] = None,
+    body_model: Annotated[
+        Path | None, typer.Option(help="Licensed SMPL-X model (.npz) for --mesh: a mesh every half second.")
+    ] = None,
 ) -> None:
-    """Turn codes into motion."""
+    """Turn codes into motion.
+
+    \b
+    solami tokenizer decode body-512 codes.npz motion.npz --mesh motion.glb
+    """
     from solami.cli.console import console, fail_politely
     from solami_protocol.errors import InputError
     from solami_tokenizers.motion.code_files import read_codes
@@ -183,6 +192,27 @@ def decode(
         clip = tokenizer.clip_of(features, contacts, given.start, name=codes.stem)
         write_smplx_npz(out, clip)
         console.print(f"{out}: {clip.frames} frames, {clip.duration_s:.1f} s", markup=False)
+        if mesh is not None:
+            _write_mesh(mesh, clip, body_model)
+            console.print(f"{mesh}: {mesh.stat().st_size / 1e6:.1f} MB", markup=False)
+
+
+def _write_mesh(path: Path, clip: "Clip", body_model: Path | None) -> None:
+    from solami_protocol.errors import InputError
+
+    if path.suffix.lower() != ".glb":
+        raise InputError(f"{path}: '{path.suffix}' cannot be written; expected .glb")
+    if body_model is not None:
+        from solami_tokenizers.motion.body_mesh import smplx_glb
+
+        data = smplx_glb(clip, body_model)
+    else:
+        from solami.headset.avatar import build_glb
+        from solami.headset.avatar.animate import animated
+
+        data = animated(build_glb(), clip.root_m, clip.rotations, clip.fps, clip.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`solami data prepare` on small made-up sources: what comes out, resuming, refusing, and nothing half done."""
 
 import json
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from solami_datasets.prepare import prepare
 from solami_datasets.recipe import Recipe
 from solami_datasets.shards import read_rows
 from solami_protocol import quaternions as quat
-from solami_protocol.errors import InputError, SettingsError
+from solami_protocol.errors import InputError, MissingExtra, SettingsError
 from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS, JOINT_COUNT, JOINT_INDEX, PELVIS_HEIGHT_M
 from solami_tokenizers.motion.clip import Clip
@@ -134,6 +135,28 @@ def test_several_processes_give_the_same_bytes(tmp_path: Path) -> None:
     prepare(recipe(tmp_path, out=str(tmp_path / "two"), processes=2))
     assert len(list((tmp_path / "one").glob("*.parquet"))) > 1
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+@pytest.mark.slow  # a local Ray needs some 10 s to start
+def test_ray_gives_the_same_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="extra ray is not installed")
+    fill(tmp_path / "in", contents=3, takes=9)
+    prepare(recipe(tmp_path, out=str(tmp_path / "local")))
+    steps: list[tuple[int, int]] = []
+    on_ray = recipe(tmp_path, out=str(tmp_path / "ray"), processes=2, engine="ray")
+    prepare(on_ray, progress=lambda done, total, what: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] > 0
+    assert len(list((tmp_path / "ray").glob("*.parquet"))) > 1
+    assert bytes_of(tmp_path / "local") == bytes_of(tmp_path / "ray")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_without_ray_the_command_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "in", contents=1, takes=2)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'solami\[ray\]'"):
+        prepare(recipe(tmp_path, engine="ray"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_collection_is_left_alone_and_another_is_not_overwritten(tmp_path: Path) -> None:

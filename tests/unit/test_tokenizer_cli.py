@@ -95,7 +95,10 @@ def test_encode_then_decode_gives_a_clip_in_its_place(folders: dict[str, Path], 
     folder = str(folders["body-residual"])
     done = invoke("encode", folder, str(source), str(codes))
     assert "13 tokens x 4 codes, 281 bit/s" in " ".join(done.output.split())
-    assert invoke("decode", folder, str(codes), str(back)).exit_code == 0
+    mesh = tmp_path / "out.glb"
+    assert invoke("decode", folder, str(codes), str(back), "--mesh", str(mesh)).exit_code == 0
+    assert b'"animations"' in mesh.read_bytes()
+    assert invoke("decode", folder, str(codes), str(back), "--mesh", str(tmp_path / "out.obj")).exit_code == 1
     made = read_smplx_npz(back, "y")
     assert made.frames == 50
     np.testing.assert_allclose(made.root_m[0, [0, 2]], [4, -3], atol=1e-4)
