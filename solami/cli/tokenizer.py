@@ -73,12 +73,13 @@ def train(
         if resume:
             trainer.resume()
         else:
+            trainer.team.wait()  # each has seen that there is no checkpoint
             (settings.folder / LOG).unlink(missing_ok=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         # the first Ctrl-C ends after the step in hand, so that what is saved is whole
         before = signal.signal(signal.SIGINT, lambda number, _: stopping.append(number))
         try:
-            with Progress(*columns, console=errors) as bar:
+            with Progress(*columns, console=errors, disable=not trainer.team.is_first) as bar:
                 task = bar.add_task(settings.name, total=1000, completed=round(1000 * trainer.share))
 
                 def report(at: Step) -> None:
@@ -90,6 +91,8 @@ def train(
                 done = trainer.run(report, stop=lambda: bool(stopping))
         finally:
             signal.signal(signal.SIGINT, before)
+        if not trainer.team.is_first:
+            return
         if not done:
             console.print(f"stopped at step {trainer.step} and saved; go on with --resume", markup=False)
             raise typer.Exit(130)

@@ -26,6 +26,7 @@ from solami_tokenizers.motion.metrics import code_counts, entropy_share, perplex
 from solami_tokenizers.motion.motion_data import VALIDATION, MotionData
 from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.pretrained import save
+from solami_tokenizers.motion.team import Team
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.trainer_config import TrainSettings
 
@@ -58,6 +59,7 @@ class Trainer:
 
     def __init__(self, settings: TrainSettings, data: MotionData, *, overfit: bool = False) -> None:
         torch.set_num_threads(settings.threads)
+        self.team = Team(settings.device)
         torch.manual_seed(settings.seed)
         self.settings, self.data, self.overfit = settings, data, overfit
         kind = settings.tokenizer.features
@@ -65,15 +67,18 @@ class Trainer:
         clips = (data.with_hands if kind == "hand" else data.of)(*settings.train_splits)
         seen = frames_that_count(data, clips, features)
         normaliser = Normaliser.fit(seen) if settings.statistics == "floors" else Normaliser.plain(seen)
-        self.tokenizer = MotionTokenizer(settings.tokenizer, normaliser).to(settings.device)
+        self.tokenizer = MotionTokenizer(settings.tokenizer, normaliser).to(self.team.device)
         self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment)
-        self.rng = np.random.default_rng(settings.seed)
+        alone = self.team.size == 1
+        self.rng = np.random.default_rng(settings.seed if alone else [settings.seed, self.team.rank])
         self.optimiser = torch.optim.AdamW(
             self.tokenizer.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
         self.mean_weights = {name: p.detach().clone() for name, p in self.tokenizer.named_parameters()}
         self.step, self.trained_s, self.best_mm = 0, 0.0, math.inf
         self._codes: deque[np.ndarray] = deque(maxlen=_CODES_KEPT)
+        if not alone:  # the same weights to begin with, other noise
+            torch.manual_seed(settings.seed + 1 + self.team.rank)
         self._fixed = self._draw() if overfit else None
 
     # ---- one step ----
@@ -88,17 +93,17 @@ class Trainer:
         s = self.settings
         long = s.long_window > s.window and self.share >= 1 - s.long_share
         window = s.long_window if long else s.window
-        return self.sampler.draw(self.rng, max(1, s.batch * s.window // window), window)
+        return self.sampler.draw(self.rng, max(1, s.batch * s.window // window // self.team.size), window)
 
     def train_step(self) -> tuple[Losses, float]:
         """Do one step; return its losses and the norm of the gradients."""
         s, share = self.settings, self.share
-        batch = (self._fixed or self._draw()).to(s.device)
+        batch = (self._fixed or self._draw()).to(self.team.device)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(s, share)
         self.tokenizer.train()
         noise, swap = (0.0, 0.0) if self.overfit else (s.augment.noise, s.augment.code_swap)
-        with torch.autocast(torch.device(s.device).type, torch.bfloat16, enabled=s.precision == "bf16"):
+        with torch.autocast(torch.device(self.team.device).type, torch.bfloat16, enabled=s.precision == "bf16"):
             made = self.tokenizer(batch.features, batch.mask, code_swap=swap, noise=noise)
         losses = losses_of(
             self.tokenizer,
@@ -112,6 +117,7 @@ class Trainer:
         )
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
+        self.team.average_gradients(self.tokenizer.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.tokenizer.parameters(), s.clip)
         if not torch.isfinite(norm):
             raise InputError(f"step {self.step}: the gradients are not finite; lower learning_rate ({s.learning_rate})")
@@ -141,7 +147,10 @@ class Trainer:
         while self.share < 1:
             began = time.monotonic()
             losses, norm = self.train_step()
-            self.trained_s += time.monotonic() - began
+            late = time.monotonic() - saved_s > s.checkpoint_every_s
+            asked = stop is not None and stop()
+            took_s, due, stopped = self.team.agreed(time.monotonic() - began, late, asked)
+            self.trained_s += took_s
             done = self.share >= 1
             if self.step % s.log_every == 0 or done:
                 now = time.monotonic()
@@ -152,8 +161,7 @@ class Trainer:
                     report(Progress(self.step, self.share, figures))
             if self.step % s.validate_every == 0 or done:
                 self.validate()
-            stopped = stop is not None and stop()
-            if time.monotonic() - saved_s > s.checkpoint_every_s or done or stopped:
+            if due or done or stopped:
                 self.save()
                 saved_s = time.monotonic()
             if stopped and not done:
@@ -180,6 +188,9 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Return figures of the averaged weights on the validation clips; keep the best ones in `best/`."""
+        if not self.team.is_first:
+            self.team.wait()
+            return {}
         if self.tokenizer.settings.features == "hand":
             figures = self._validate_hands()
         else:
@@ -189,6 +200,7 @@ class Trainer:
         if figures["mpjpe_mm"] < self.best_mm:
             self.best_mm = figures["mpjpe_mm"]
             self.keep(self.settings.folder / BEST)
+        self.team.wait()
         return figures
 
     def _validate_hands(self) -> dict[str, float]:
@@ -203,6 +215,8 @@ class Trainer:
             save(self.tokenizer, folder, card, dtype)
 
     def _write(self, row: dict[str, Any]) -> None:
+        if not self.team.is_first:
+            return
         with (self.settings.folder / LOG).open("a") as log:
             log.write(json.dumps(row) + "\n")
         if self.settings.tensorboard:
@@ -219,38 +233,47 @@ class Trainer:
         """Write the checkpoint `last.pt`; an interrupted write leaves the one before."""
         path = self.settings.folder / LAST
         path.parent.mkdir(parents=True, exist_ok=True)
+        rngs = self.team.gathered({"rng": json.dumps(self.rng.bit_generator.state), "torch_rng": torch.get_rng_state()})
+        if not self.team.is_first:
+            self.team.wait()
+            return path
         state = {
             "settings": self.settings.model_dump_json(),
             "tokenizer": self.tokenizer.state_dict(),
             "mean_weights": self.mean_weights,
             "optimiser": self.optimiser.state_dict(),
-            "rng": json.dumps(self.rng.bit_generator.state),
-            "torch_rng": torch.get_rng_state(),
+            **rngs[0],
             "codes": [torch.from_numpy(c) for c in self._codes],
             "numbers": {"step": self.step, "trained_s": self.trained_s, "best_mm": self.best_mm},
         }
         if torch.cuda.is_available():
             state["cuda_rng"] = torch.cuda.get_rng_state_all()
+        if self.team.size > 1:
+            state["others"] = rngs[1:]
         part = path.with_suffix(".part")
         torch.save(state, part)
         part.replace(path)
+        self.team.wait()
         return path
 
     def resume(self, path: Path | None = None) -> None:
         """Go on from a checkpoint (default `last.pt`); raises InputError when it is damaged or of another network."""
         path = path or self.settings.folder / LAST
         try:
-            state = torch.load(path, map_location=self.settings.device, weights_only=True)
+            state = torch.load(path, map_location=self.team.device, weights_only=True)
             saved = TrainSettings.model_validate_json(state["settings"])
         except Exception as exc:  # torch raises whatever the damaged bytes lead to
             raise InputError(f"{path}: not a whole checkpoint of a training ({exc})") from exc
         if saved.tokenizer != self.settings.tokenizer:
             raise InputError(f"{path}: belongs to another tokenizer; its settings: {saved.tokenizer}")
+        rngs = [state, *state.get("others", ())]
+        if len(rngs) != self.team.size:
+            raise InputError(f"{path}: belongs to {len(rngs)} processes, here are {self.team.size}; start as many")
         self.tokenizer.load_state_dict(state["tokenizer"])
         self.mean_weights = {name: value.clone() for name, value in state["mean_weights"].items()}
         self.optimiser.load_state_dict(state["optimiser"])
-        self.rng.bit_generator.state = json.loads(state["rng"])
-        torch.set_rng_state(state["torch_rng"].cpu())
+        self.rng.bit_generator.state = json.loads(rngs[self.team.rank]["rng"])
+        torch.set_rng_state(rngs[self.team.rank]["torch_rng"].cpu())
         if "cuda_rng" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
         self._codes = deque((c.cpu().numpy() for c in state["codes"]), maxlen=_CODES_KEPT)
