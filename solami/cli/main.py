@@ -24,7 +24,7 @@ app.add_typer(bench, name="bench", help="Measure: every bench writes JSON and pr
 app.add_typer(character.app, name="character", help="Character cards: list, check, make, import, export.")
 app.add_typer(data.app, name="data", help="Motion data: unpack, read, prepare.")
 app.add_typer(tokenizer.app, name="tokenizer", help="Motion tokenizers: train, eval, encode, decode, compare.")
-app.add_typer(evaluate.app, name="eval", help="Judge: characters, as text and spoken.")
+app.add_typer(evaluate.app, name="eval", help="Judge: characters, perception, hearing.")
 app.add_typer(avatar.app, name="avatar", help="The avatar: build, contact sheet.")
 
 

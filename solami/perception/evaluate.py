@@ -5,12 +5,14 @@ The clips come from the caller (`solami_datasets.bandai` names and finds them), 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from solami.perception.features import MEASURED, body_frames
 from solami.perception.perceive import Perception
 from solami.perception.percept import Percept
+from solami.perception.three_points import three_points
 from solami_protocol.skeleton import JOINT_COUNT
 from solami_tokenizers.motion import Clip, resample
 
@@ -41,12 +43,17 @@ class Sample:
     clip: Clip
 
 
-def perceive_clip(clip: Clip, chunk_frames: int = CHUNK_FRAMES) -> list[Percept]:
-    """Return what is perceived of a clip that arrives in chunks at 30 frames a second, everything measured."""
+def perceive_clip(clip: Clip, chunk_frames: int = CHUNK_FRAMES, *, only_three: bool = False) -> list[Percept]:
+    """Return what is perceived of a clip that arrives in chunks at 30 frames a second.
+
+    only_three: of the body the head and the wrists alone are measured; else everything is.
+    """
     clip = resample(clip)
+    validity = np.full((clip.frames, JOINT_COUNT), MEASURED, dtype=np.uint8)
+    if only_three:
+        clip, validity = three_points(clip)
     perception = Perception()
     t_us = np.arange(clip.frames, dtype=np.int64) * 1_000_000 // 30
-    validity = np.full((clip.frames, JOINT_COUNT), MEASURED, dtype=np.uint8)
     out: list[Percept] = []
     for at in range(0, clip.frames, chunk_frames):
         piece = slice(at, at + chunk_frames)
@@ -54,14 +61,17 @@ def perceive_clip(clip: Clip, chunk_frames: int = CHUNK_FRAMES) -> list[Percept]
     return out + perception.wait(int(t_us[-1]) + 1_000_000)
 
 
-def evaluate(samples: Iterable[Sample]) -> dict[str, object]:
+def evaluate(samples: Iterable[Sample], *, only_three: bool = False) -> dict[str, Any]:
     """Return a report for JSON: for the styles that thresholds were chosen on, and for the held-out ones, per content
-    the clips, in how many each percept began, and for waves the side and the delays."""
+    the clips, in how many each percept began, and for waves the side and the delays.
+
+    only_three: of the bodies the head and the wrists alone are measured.
+    """
     rows: dict[tuple[str, str], list[tuple[Sample, list[Percept]]]] = {}
     for sample in samples:
         part = "chosen_on" if sample.style in CHOSEN_ON else "held_out"
-        rows.setdefault((part, sample.content), []).append((sample, perceive_clip(sample.clip)))
-    report: dict[str, object] = {}
+        rows.setdefault((part, sample.content), []).append((sample, perceive_clip(sample.clip, only_three=only_three)))
+    report: dict[str, Any] = {}
     for part in ("chosen_on", "held_out"):
         contents = {c: _content(c, seen) for (p, c), seen in sorted(rows.items()) if p == part}
         groups = {name: _group(name, contents) for name in GROUPS}
@@ -75,7 +85,7 @@ def table(report: dict) -> str:
     for part, content in report.items():
         for kind in ("groups", "contents"):
             for name, row in content[kind].items():
-                shares = "".join(f"{100 * row[k]:6.1f}%" for k in _NAMES)
+                shares = "".join(f"{100 * row[k]:6.1f}%" for k in _NAMES[:6])
                 lines.append(f"{part + ' ' + kind:22}{name:26}{row['clips']:6}{shares}")
     for part, content in report.items():
         wave = content["groups"].get("wave")
@@ -87,12 +97,13 @@ def table(report: dict) -> str:
     return "\n".join(lines)
 
 
-_NAMES = ("wave", "raise_hand", "bow", "nod", "shake", "tracking_lost")
+_NAMES = ("wave", "raise_hand", "bow", "nod", "shake", "tracking_lost", "point", "approach", "step_back", "look_away")
 
 
 def _content(content: str, seen: list[tuple[Sample, list[Percept]]]) -> dict:
     began = [[p for p in percepts if p.phase == "began"] for _, percepts in seen]
-    row: dict = {"clips": len(seen)}
+    row: dict = {"clips": len(seen), "minutes": sum(s.clip.frames / s.clip.fps for s, _ in seen) / 60}
+    row["wave_count"] = sum(p.name == "wave" for percepts in began for p in percepts)
     for name in _NAMES:
         row[name] = float(np.mean([any(p.name == name for p in percepts) for percepts in began]))
     if content in GROUPS["wave"]:
@@ -121,6 +132,7 @@ def _group(name: str, contents: dict[str, dict]) -> dict:
     rows = [contents[c] for c in GROUPS[name] if c in contents]
     clips = sum(r["clips"] for r in rows)
     out: dict = {"clips": clips}
+    out["wave_a_minute"] = sum(r["wave_count"] for r in rows) / max(sum(r["minutes"] for r in rows), 1e-9)
     for key in _NAMES:
         out[key] = sum(r[key] * r["clips"] for r in rows) / max(clips, 1)
     if name == "wave" and clips:

@@ -38,6 +38,8 @@ class HandFrame:
     seen: bool
     certain: bool
     """The arm was measured, not inferred."""
+    reach_m: float
+    """From the shoulder to the fingertips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class BodyFrame:
     root_m: tuple[float, float]
     """x and z."""
     head_seen: bool
+    head_up_m: float
+    """Height of the head joint in the world."""
+    trunk_seen: bool
+    """The trunk was measured, not inferred from the head."""
 
 
 def body_frames(t_us: np.ndarray, root_m: np.ndarray, rotations: np.ndarray, validity: np.ndarray) -> list[BodyFrame]:
@@ -76,10 +82,12 @@ def body_frames(t_us: np.ndarray, root_m: np.ndarray, rotations: np.ndarray, val
         tip = places[:, _HANDS[i]] + sign * FINGERTIP_M * hand[:, :, 0]
         way = in_heading(tip - places[:, _NECK])
         palm = -in_heading(hand[:, :, 1])[:, 2]
-        over_shoulder = tip[:, 1] - places[:, _SHOULDERS[i], 1]
+        reach = tip - places[:, _SHOULDERS[i]]
+        over_shoulder = reach[:, 1]
         seen = validity[:, _HANDS[i]] > ABSENT
         certain = (validity[:, _ARMS[i]] == MEASURED).all(axis=1)
-        columns = (sign * way[:, 0], way[:, 1], way[:, 2], over_shoulder, palm, seen, certain)
+        far = np.linalg.norm(reach, axis=-1)
+        columns = (sign * way[:, 0], way[:, 1], way[:, 2], over_shoulder, palm, seen, certain, far)
         hands.append([HandFrame(*row) for row in zip(*(c.tolist() for c in columns), strict=True)])
 
     gaze = axes[:, 1, :, 2]
@@ -92,10 +100,12 @@ def body_frames(t_us: np.ndarray, root_m: np.ndarray, rotations: np.ndarray, val
         root_m[:, 0],
         root_m[:, 2],
         validity[:, _HEAD] > ABSENT,
+        places[:, _HEAD, 1],
+        validity[:, _CHEST] == MEASURED,
     )
     return [
-        BodyFrame(int(t), a, b, yaw, chest, pitch, lean, (x, z), seen)
-        for t, a, b, (yaw, chest, pitch, lean, x, z, seen) in zip(
+        BodyFrame(int(t), a, b, yaw, chest, pitch, lean, (x, z), *seen)
+        for t, a, b, (yaw, chest, pitch, lean, x, z, *seen) in zip(
             t_us, hands[0], hands[1], zip(*(c.tolist() for c in body), strict=True), strict=True
         )
     ]

@@ -8,6 +8,8 @@ import numpy as np
 from solami.perception.features import BodyFrame, body_frames
 from solami.perception.nods import HeadDetector
 from solami.perception.percept import Percept
+from solami.perception.places import LookDetector, StepDetector
+from solami.perception.pointing import PointDetector
 from solami.perception.postures import BowDetector, RaisedHandDetector
 from solami.perception.tracking import TrackingWatch, usable
 from solami.perception.wave import WaveDetector
@@ -28,6 +30,9 @@ class Perception:
         self._raised = RaisedHandDetector()
         self._bow = BowDetector()
         self._head = HeadDetector()
+        self._point = PointDetector()
+        self._step = StepDetector()
+        self._looking = LookDetector()
         self._last_us: int | None = None
 
     def feed(self, t_us: np.ndarray, root_m: np.ndarray, rotations: np.ndarray, validity: np.ndarray) -> list[Percept]:
@@ -79,8 +84,12 @@ class Perception:
         yield from self._raised.feed(frame, self._wave.waving)
         yield from self._bow.feed(frame)
         yield from self._head.feed(frame, self._wave.waving)
+        yield from self._point.feed(frame, self._wave.waving)
+        yield from self._step.feed(frame)
+        yield from self._looking.feed(frame)
 
     def _stop(self, t_us: int) -> Iterator[Percept]:
         return itertools.chain.from_iterable(
-            part.stop(t_us) for part in (self._wave, self._raised, self._bow, self._head)
+            part.stop(t_us)
+            for part in (self._wave, self._raised, self._bow, self._head, self._point, self._step, self._looking)
         )

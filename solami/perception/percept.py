@@ -13,7 +13,8 @@ Phase = Literal["began", "ended"]
 class Percept:
     """Something the user's body did, as soon as it is sure, and once more when it is over.
 
-    `name`: wave, raise_hand, nod, shake, bow; tracking_lost and tracking_ok (which only begin).
+    `name`: wave, raise_hand, nod, shake, bow, point, approach, step_back, look_away; tracking_lost and tracking_ok
+    (which only begin).
     `t_us` is the time of the frame that settled it, `began_us` when the movement started (earlier), for both phases.
     """
 

@@ -17,6 +17,11 @@ _BOW_RAD = 0.42  # 24 degrees; standing people lean up to 10, walking ones up to
 _UPRIGHT_RAD = 0.26
 _BOW_S = (0.15, 2.5)  # from upright to bent
 _BOW_WALK_M = 0.25  # a bow stands still: way of the root since it began
+# from the head alone: it sinks and looks down; the hips, inferred below it, go along
+_DIP_M, _DIP_RAD = 0.14, 0.45
+_UP_M, _UP_RAD = 0.06, 0.30
+_DIP_WALK_M = 0.6
+_STANDING_SHARE = 0.05  # of the way, a frame, that the standing height follows a head that is higher
 
 
 class RaisedHandDetector:
@@ -58,30 +63,44 @@ class RaisedHandDetector:
 
 
 class BowDetector:
-    """The trunk bends forward on the spot, and comes up again."""
+    """The trunk bends forward on the spot, and comes up again; where no trunk is seen, the head dips."""
 
     def __init__(self) -> None:
         self._bow: Percept | None = None
         self._since: tuple[int, tuple[float, float]] | None = None
+        self._standing_m: float | None = None
 
     def feed(self, frame: BodyFrame) -> Iterator[Percept]:
         """Yield what this frame settled."""
+        upright, bent, walk_m = self._read(frame)
         if self._bow is not None:
-            if frame.lean_rad < _UPRIGHT_RAD:
+            if upright:
                 yield from self.stop(frame.t_us)
             return
-        if frame.lean_rad < _UPRIGHT_RAD:
+        if upright:
             self._since = (frame.t_us, frame.root_m)
             return
         if self._since is None:
             return  # bent from the start: a runner, or a user who sits forward
         began_us, (x, z) = self._since
         walked = ((frame.root_m[0] - x) ** 2 + (frame.root_m[1] - z) ** 2) ** 0.5
-        if walked > _BOW_WALK_M:
+        if walked > walk_m:
             return  # a run or a dash; waits until the trunk is up again
-        if frame.lean_rad > _BOW_RAD and _BOW_S[0] <= (frame.t_us - began_us) / 1e6 <= _BOW_S[1]:
+        if bent and _BOW_S[0] <= (frame.t_us - began_us) / 1e6 <= _BOW_S[1]:
             self._bow = Percept("bow", "", 0.8, frame.t_us, "began", began_us)
             yield self._bow
+
+    def _read(self, frame: BodyFrame) -> tuple[bool, bool, float]:
+        """Return whether the body is upright, whether it is bent, and how far its root may go in a bow."""
+        if frame.trunk_seen:
+            return frame.lean_rad < _UPRIGHT_RAD, frame.lean_rad > _BOW_RAD, _BOW_WALK_M
+        standing = self._standing_m if self._standing_m is not None else frame.head_up_m
+        self._standing_m = standing + (_STANDING_SHARE if frame.head_up_m > standing else 0.0) * (
+            frame.head_up_m - standing
+        )
+        dip_m = standing - frame.head_up_m
+        upright = dip_m < _UP_M or frame.head_pitch_rad < _UP_RAD
+        return upright, dip_m > _DIP_M and frame.head_pitch_rad > _DIP_RAD, _DIP_WALK_M
 
     def stop(self, t_us: int) -> Iterator[Percept]:
         """Yield the end of what is going on, and forget what was."""

@@ -67,3 +67,11 @@ def test_the_headset_file_holds_no_gesture_and_the_frozen_one_is_lost() -> None:
     frozen = read_motion(anim / "motion_user.npz")
     assert np.ptp(frozen.rotations, axis=0).max() == 0
     assert [p.name for p in perceive_clip(frozen)] == ["tracking_lost"]
+
+
+def test_waves_are_seen_with_head_and_wrists_alone(samples: list[Sample]) -> None:
+    groups = evaluate(samples, only_three=True)["held_out"]["groups"]
+    assert groups["wave"]["wave"] >= 0.8
+    assert groups["walk"]["wave"] <= 0.05
+    assert groups["raise"]["wave"] <= 0.1
+    assert groups["talk"]["wave_a_minute"] <= 1
