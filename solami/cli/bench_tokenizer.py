@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from solami.cli.tokenizer_aims import Aim
     from solami_tokenizers.motion.motion_data import MotionData
 
 __all__ = ["tokenizer"]
@@ -18,6 +19,7 @@ ROWS = {
     "ours_residual": "body-residual",
     "solami_mode": "body-solami",
     "solami_net_our_features": "body-solami-net",
+    "solami_own_width": "body-solami-wide",
 }
 _SEEDS = ("body-512-seed1", "body-512-seed2")
 _HEADLINE = "unseen_takes"
@@ -36,6 +38,10 @@ _SHOWN = (
     "first_chunk_ms",
     "stream_error_mm",
     "border_step_mm",
+    "drift_60s_m",
+    "token_line",
+    "train_fps",
+    "train_memory_mb",
     "lookahead_frames",
     "params",
 )
@@ -52,6 +58,8 @@ def tokenizer(
     ] = None,
     only: Annotated[str, typer.Option(help="Rows, by commas; all that are found if not given.")] = "",
     baselines: Annotated[bool, typer.Option(help="Also the mean pose, held poses, nearest motion.")] = True,
+    training_s: Annotated[float, typer.Option(help="Time each training for so long; 0: not.", min=0)] = 12.0,
+    configs: Annotated[Path, typer.Option(help="Folder of the trainings' settings.")] = Path("configs/tokenizer"),
 ) -> None:
     """Motion tokenizers on clips that none was trained on: error, motion, codes, speed, streaming.
 
@@ -59,9 +67,11 @@ def tokenizer(
     solami bench tokenizer --out runs/bench-tokenizer.json
     """
     import json
+    from dataclasses import asdict
 
     from solami.cli.console import console, fail_politely
     from solami.cli.tokenizer import load_data
+    from solami.cli.tokenizer_aims import aims
     from solami_protocol.errors import InputError
 
     with fail_politely():
@@ -70,10 +80,16 @@ def tokenizer(
         folders = {k: v for k, v in _rows(runs, named).items() if not wanted or k in wanted}
         if not folders:
             raise InputError(f"no tokenizer of {', '.join(wanted or ROWS)} in {runs}, and none ships; train one first")
-        figures = _measure(folders, load_data(data), baselines)
+        motion = load_data(data)
+        figures = _measure(folders, motion, baselines)
+        if training_s:
+            _time_training(figures["rows"], motion, configs, training_s)
+        held = aims(figures["rows"])
+        figures["aims"] = [asdict(aim) for aim in held]
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(figures, indent=1) + "\n")
         console.print(_table(figures))
+        console.print(_aims_table(held))
         console.print(f"written: {out}", markup=False)
 
 
@@ -99,7 +115,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from solami.cli.console import errors
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
-    from solami_tokenizers.motion.speed import speed, stream_figures
+    from solami_tokenizers.motion.speed import minute_figures, speed, stream_figures
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
@@ -108,11 +124,13 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
         made = MotionTokenizer.from_pretrained(folders[row])
         by_split = {split: evaluate(made, data, split) for split in splits}
         features = [made.features_of(clip) for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 1]
-        minute = np.concatenate(features)[:3600]
+        minutes = np.concatenate(features)
+        minutes = np.tile(minutes, (-(-3600 // len(minutes)), 1))[:3600]
         rows[row] = {
             **by_split[_HEADLINE],
             "bits_per_s": 7.5 * made.quantiser.bits,
-            **speed(made, minute),
+            **speed(made, minutes),
+            **minute_figures(made, minutes[:1800]),
             **stream_figures(made, max(features, key=len)),
             "lookahead_frames": made.look_ahead_frames,
             "params": made.parameters_count,
@@ -123,6 +141,24 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
         found = evaluate_baseline(name, data, splits)
         rows[name] = {**found[_HEADLINE], "splits": found}
     return {"machine": _machine(), "versions": _versions(), "rows": rows}
+
+
+def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seconds: float) -> None:
+    """Put the speed and memory of the trainings that the ratio is about into their rows."""
+    import tempfile
+    from dataclasses import replace
+
+    from solami_protocol.settings import load_settings
+    from solami_tokenizers.motion.trainer_config import TrainSettings
+    from solami_tokenizers.motion.training_speed import compare_training
+
+    files = {row: configs / f"{ROWS[row]}.yaml" for row in ("ours_512", "solami_mode") if row in rows}
+    known = {row: load_settings(TrainSettings, "train", file, ()) for row, file in files.items() if file.exists()}
+    with tempfile.TemporaryDirectory(prefix="solami-bench-") as folder:
+        path = Path(folder) / "motion.npz"
+        replace(data, hands=None).save(path)
+        for row, found in compare_training(known, path, seconds).items():
+            rows[row] |= found
 
 
 def _machine() -> dict[str, Any]:
@@ -160,6 +196,17 @@ def _table(figures: dict[str, Any]) -> "Table":
     others = [s for s in next(iter(rows.values()))["splits"] if s != _HEADLINE]
     for split in others:
         table.add_row(f"mpjpe_mm, {split}", *(_number(row["splits"][split]["mpjpe_mm"]) for row in rows.values()))
+    return table
+
+
+def _aims_table(held: "list[Aim]") -> "Table":
+    from rich.table import Table
+
+    table = Table(title="what must hold")
+    for column in ("what", "measured", "limit", ""):
+        table.add_column(column, overflow="fold")
+    for aim in held:
+        table.add_row(aim.what, _number(aim.value), aim.limit, "held" if aim.held else "[red]missed[/red]")
     return table
 
 

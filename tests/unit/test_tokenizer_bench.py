@@ -14,7 +14,9 @@ from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS
 from solami_tokenizers.motion.baselines import evaluate_baseline
 from solami_tokenizers.motion.clip import Clip
+from solami_tokenizers.motion.features import RootState, body_features, to_clip
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
+from solami_tokenizers.motion.speed import minute_figures
 from solami_tokenizers.motion.trainer_config import TrainSettings
 from solami_tokenizers.motion.training import Trainer
 
@@ -35,6 +37,11 @@ PROMISED = {
     "stream_error_mm",
     "lookahead_frames",
     "params",
+    "drift_60s_m",
+    "token_line",
+    "streams_64_load",
+    "train_fps",
+    "train_memory_mb",
 }
 
 
@@ -66,7 +73,12 @@ def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> N
     app = typer.Typer()
     app.command()(tokenizer)
     out = tmp_path / "bench.json"
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    for row in ("ours_512", "solami_mode"):
+        (configs / f"{ROWS[row]}.yaml").write_text("batch: 2\nwindow: 16\nlong_window: 16\ntokenizer: {width: 16}\n")
     args = ["--data", str(tmp_path / "motion.npz"), "--runs", str(tmp_path), "--out", str(out)]
+    args += ["--training-s", "0.1", "--configs", str(configs)]
     done = CliRunner().invoke(app, args)
     assert done.exit_code == 0, done.output
     figures = json.loads(out.read_text())
@@ -78,9 +90,53 @@ def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> N
     assert rows["solami_mode"]["stream_error_mm"] > 0.01
     assert (rows["ours_512"]["lookahead_frames"], rows["ours_512"]["bits_per_s"]) == (4, 67.5)
     assert set(rows["ours_512"]["splits"]) == {"unseen_takes", "other_source"}
+    assert rows["ours_512"]["train_fps"] > 0
+    assert rows["ours_512"]["train_memory_mb"] > 100
+    named = {aim["what"]: aim for aim in figures["aims"]}
+    aim = named["ours_512 / solami_mode: mpjpe_mm"]
+    ratio = rows["ours_512"]["mpjpe_mm"] / rows["solami_mode"]["mpjpe_mm"]
+    assert (aim["value"], aim["held"]) == (pytest.approx(ratio), ratio <= 0.8)
+    assert {"ours_512: decode_fps", "ours_512 / mean_pose: mpjpe_mm, another source"} <= set(named)
     nothing = CliRunner().invoke(app, ["--data", "x.npz", "--runs", str(tmp_path / "none"), "--only", "ours_9"])
     assert nothing.exit_code == 1
     assert "train one first" in " ".join(nothing.output.split())
+
+
+class Walker:
+    """Stands for a tokenizer that adds a steady turn, or a step at each token."""
+
+    def __init__(self, turn_rad_s: float = 0.0, step: float = 0.0) -> None:
+        self._turn, self._step = turn_rad_s, step
+
+    def encode(self, features: np.ndarray) -> np.ndarray:
+        return features
+
+    def decode_with_contacts(self, codes: np.ndarray, frames: int) -> tuple[np.ndarray, None]:
+        out = codes[:frames].copy()
+        out[:, 0] += self._turn
+        out[::4, 10:16] += self._step
+        return out, None
+
+    def clip_of(self, features: np.ndarray, contacts: None, start: RootState) -> Clip:
+        return to_clip(features, start=start)
+
+
+def test_what_shows_over_a_minute() -> None:
+    rng = np.random.default_rng(0)
+    still = body_features(swaying(0))
+    features = np.tile(still[:1], (1800, 1)).astype(np.float32)
+    features[:, 16:] += np.cumsum(rng.normal(0, 0.002, (1800, 120)), axis=0).astype(np.float32)  # some motion
+    features[:, 2] = 1.0  # straight on, a metre a second
+    same = minute_figures(Walker(), features)  # type: ignore[arg-type]
+    assert same["drift_60s_m"] == pytest.approx(0, abs=1e-6)
+    assert same["token_line"] == pytest.approx(same["recorded_token_line"])
+    # a quarter turn over the minute: a chord of the circle of radius 60 / (pi / 2) against 60 m straight on
+    turned = minute_figures(Walker(turn_rad_s=np.pi / 2 / 60), features)  # type: ignore[arg-type]
+    radius = 60 / (np.pi / 2)
+    assert turned["drift_60s_deg"] == pytest.approx(90, abs=0.5)
+    assert turned["drift_60s_m"] == pytest.approx(np.hypot(radius, 60 - radius), rel=0.02)
+    printed = minute_figures(Walker(step=0.05), features)  # type: ignore[arg-type]
+    assert printed["token_line"] > 5 * printed["recorded_token_line"]
 
 
 def test_baselines_with_known_answers(data: MotionData) -> None:

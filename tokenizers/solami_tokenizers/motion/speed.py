@@ -9,10 +9,11 @@ import torch
 from solami_protocol.skeleton import FPS
 from solami_tokenizers.motion.features import RootState
 from solami_tokenizers.motion.kinematics import forward
+from solami_tokenizers.motion.metrics import spectrum_line_ratio
 from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["CHUNK_TOKENS", "speed", "stream_figures"]
+__all__ = ["CHUNK_TOKENS", "minute_figures", "speed", "stream_figures"]
 
 CHUNK_TOKENS = 3  # 0.4 s, what a language model gives at a time
 STREAMS = 64
@@ -85,6 +86,29 @@ def stream_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str
         "stream_error_mm": float(np.linalg.norm(streamed[:frames] - offline[:frames], axis=-1).mean() * 1e3),
         "border_step_mm": _step_mm(streamed, borders),
         "recorded_border_step_mm": _step_mm(true, borders),
+    }
+
+
+def minute_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
+    """Return what shows over a long time only; features: 60 s of motion.
+
+    How far place and heading are from the recording's at the end, and the power of the joints' speed at the token rate
+    over that beside it, in what is decoded and in the recording (1: no line).
+    """
+    decoded, contacts = tokenizer.decode_with_contacts(tokenizer.encode(features), len(features))
+    made, true = tokenizer.clip_of(decoded, contacts, RootState()), tokenizer.clip_of(features, None, RootState())
+    last = min(made.frames, true.frames) - 1
+    ends = [RootState.of(clip, last) for clip in (made, true)]
+    turn = ends[0].yaw_rad - ends[1].yaw_rad
+    lines = []
+    for clip in (made, true):
+        places = forward(clip.root_m, clip.rotations, body_only=True)[0].astype(np.float64)
+        lines.append(spectrum_line_ratio(places - places[:, :1], FPS, FPS / STRIDE))
+    return {
+        "drift_60s_m": float(np.hypot(ends[0].x_m - ends[1].x_m, ends[0].z_m - ends[1].z_m)),
+        "drift_60s_deg": float(np.degrees(abs((turn + np.pi) % (2 * np.pi) - np.pi))),
+        "token_line": lines[0],
+        "recorded_token_line": lines[1],
     }
 
 
