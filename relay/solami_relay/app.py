@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -23,8 +24,9 @@ from solami_relay.logs import set_up_logging
 from solami_relay.metrics import RelayMetrics
 from solami_relay.origins import cors
 from solami_relay.pages import page_routes
+from solami_relay.pairing import Pairing
 from solami_relay.sessions import SessionRoutes, errors_as_json
-from solami_relay.settings import RelaySettings, check_exposure
+from solami_relay.settings import LanSettings, RelaySettings, check_exposure
 from solami_relay.tokens import Tokens
 
 __all__ = ["PortInUse", "main", "run_relay"]
@@ -111,17 +113,33 @@ async def _run_parts(
 
 
 async def _listen(runner: web.AppRunner, settings: RelaySettings) -> str:
-    site = web.TCPSite(runner, settings.host, settings.port)
+    """Open the listeners; return the URL of the one that needs no pairing."""
+    await _open(runner, settings.host, settings.port, None)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{runner.addresses[0][1]}"
+    lan = settings.lan
+    if lan.certificate:
+        await _open(runner, lan.host, lan.port, _tls(lan))
+    return url
+
+
+async def _open(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
     try:
-        await site.start()
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            raise PortInUse(
-                f"port {settings.port} on {settings.host} is in use; stop what runs there, or use port=0"
-            ) from None
-        raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}") from None
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{runner.addresses[0][1]}"
+            name = "lan.port" if tls else "port"
+            raise PortInUse(f"port {port} on {host} is in use; stop what runs there, or use {name}=0") from None
+        raise SettingsError(f"cannot listen on {host}:{port}: {exc.strerror}") from None
+
+
+def _tls(lan: LanSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(lan.certificate, lan.key or None)
+    except (OSError, ssl.SSLError) as exc:
+        raise SettingsError(f"lan.certificate {lan.certificate}, lan.key {lan.key}: {exc}") from None
+    return context
 
 
 async def _keep_alive(redis: EmbeddedRedis) -> None:
@@ -161,8 +179,9 @@ def _application(
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
     if "gateway" in settings.roles:
         characters = Characters(http, settings.model_server_url, settings.characters_cache_s)
-        sessions = SessionRoutes(bus, gateway, tokens, characters, settings, metrics, service_token)
-        app.add_routes(sessions.routes())
+        pairing = Pairing(settings, service_token)
+        sessions = SessionRoutes(bus, gateway, tokens, characters, settings, metrics, service_token, pairing)
+        app.add_routes([*sessions.routes(), *pairing.routes()])
         app.add_routes(page_routes(settings.web_root))
     return app
 

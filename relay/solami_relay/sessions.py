@@ -9,15 +9,17 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from solami_protocol.errors import SolamiError, Unavailable
+from solami_relay.answers import bearer, error_response
 from solami_relay.bus import Bus
 from solami_relay.characters import Characters, Passed
 from solami_relay.gateway import Gateway
 from solami_relay.metrics import RelayMetrics
 from solami_relay.origins import origin_allowed
+from solami_relay.pairing import Pairing
 from solami_relay.settings import RelaySettings
 from solami_relay.tokens import TokenError, Tokens
 
-__all__ = ["SessionRoutes", "error_response", "errors_as_json"]
+__all__ = ["SessionRoutes", "errors_as_json"]
 
 log = logging.getLogger(__name__)
 _CHARACTER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -41,12 +43,6 @@ class SessionRequest(BaseModel):
     consent: Consent = Consent()
 
 
-def error_response(status: int, code: str, message: str, retry_after_s: float | None = None) -> web.Response:
-    """Return `{"error": {"code", "message"}}`."""
-    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
-    return web.json_response({"error": {"code": code, "message": message}}, status=status, headers=headers)
-
-
 class SessionRoutes:
     """The handlers; their effects are on the bus."""
 
@@ -59,6 +55,7 @@ class SessionRoutes:
         settings: RelaySettings,
         metrics: RelayMetrics,
         service_token: str,
+        pairing: Pairing,
     ) -> None:
         self._bus = bus
         self._gateway = gateway
@@ -67,6 +64,7 @@ class SessionRoutes:
         self._settings = settings
         self._metrics = metrics
         self._service_token = service_token
+        self._pairing = pairing
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the gateway."""
@@ -108,6 +106,9 @@ class SessionRoutes:
         origin = request.headers.get("Origin")
         if not origin_allowed(origin, request.host, self._settings.allowed_origins):
             return error_response(403, "origin", f"pages from {origin} may not create sessions; see allowed_origins")
+        unpaired = self._pairing.refusal(request)
+        if unpaired is not None:
+            return unpaired
         if self._gateway.draining:
             return error_response(503, "draining", "the relay is going down; come back shortly", 5)
         if await self._bus.session_count() >= self._settings.limits.sessions:
@@ -128,10 +129,10 @@ class SessionRoutes:
     async def delete(self, request: web.Request) -> web.Response:
         """`DELETE /v1/sessions/{sid}`, with the session's token (or the service token) as bearer: 204."""
         sid = request.match_info["sid"]
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not (self._service_token and hmac.compare_digest(bearer.encode(), self._service_token.encode())):
+        shown = bearer(request)
+        if not (self._service_token and hmac.compare_digest(shown.encode(), self._service_token.encode())):
             try:
-                named = self._tokens.session_of(bearer)
+                named = self._tokens.session_of(shown)
             except TokenError as exc:
                 return error_response(401, exc.code, str(exc))
             if named != sid:

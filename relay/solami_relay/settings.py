@@ -9,7 +9,7 @@ from solami_protocol.errors import SettingsError
 from solami_protocol.settings import Settings
 from solami_relay.worker_settings import WorkerSettings
 
-__all__ = ["Limits", "RelaySettings", "TokenSettings", "check_exposure", "is_loopback"]
+__all__ = ["LanSettings", "Limits", "RelaySettings", "TokenSettings", "check_exposure", "is_loopback"]
 
 
 class TokenSettings(Settings):
@@ -37,6 +37,19 @@ class Limits(Settings):
     sessions: int = Field(2048, ge=1)
 
 
+class LanSettings(Settings):
+    """A second listener for other machines of the network: TLS, and only paired devices get a session."""
+
+    host: str = "0.0.0.0"
+    port: int = Field(8443, ge=0, le=65535)
+    certificate: str = ""
+    """PEM file; empty: there is no such listener. `solami up --lan` makes one."""
+    key: str = ""
+    """PEM file of the certificate's private key."""
+    device_ttl_s: float = Field(12 * 3600, gt=0)
+    """How long a device stays paired."""
+
+
 class RelaySettings(Settings):
     """All settings of the relay process."""
 
@@ -59,6 +72,7 @@ class RelaySettings(Settings):
     """Folder of the built page; empty: none."""
     session_ttl_s: float = Field(3600, gt=0)
     """A session without a socket ends after so long."""
+    lan: LanSettings = LanSettings()
     token: TokenSettings = TokenSettings()
     limits: Limits = Limits()
     ai_disclosure: str = "You are talking with an AI character, not with a person."
@@ -92,8 +106,9 @@ def is_loopback(host: str) -> bool:
 
 def check_exposure(settings: RelaySettings, service_token: str) -> None:
     """Raise SettingsError when the relay would be reachable from elsewhere without a service token."""
-    if not is_loopback(settings.host) and not service_token:
+    exposed = settings.lan.host if settings.lan.certificate else settings.host
+    if not (is_loopback(settings.host) and is_loopback(exposed)) and not service_token:
         raise SettingsError(
-            f"host {settings.host}: to be reachable from other machines, set SOLAMI_SERVICE_TOKEN "
+            f"host {exposed}: to be reachable from other machines, set SOLAMI_SERVICE_TOKEN "
             "(the same for relay, model server and face service), or use host=127.0.0.1"
         )

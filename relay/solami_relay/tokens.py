@@ -1,4 +1,4 @@
-"""Session tokens: short-lived, signed JSON Web Tokens (HS256) that name the session."""
+"""Short-lived, signed JSON Web Tokens (HS256): of a session, or of a device that was paired."""
 
 import secrets
 import time
@@ -12,7 +12,6 @@ from solami_protocol.errors import SettingsError, SolamiError
 __all__ = ["IssuedToken", "TokenError", "Tokens"]
 
 ALGORITHM = "HS256"
-AUDIENCE = "solami-session"
 MIN_KEY_BYTES = 32  # RFC 7518, 3.2: a key of the same size as the hash output or larger
 
 
@@ -31,35 +30,48 @@ class IssuedToken:
 
 
 class Tokens:
-    """Signs and checks tokens. An empty key means a random one."""
+    """Signs and checks tokens. An empty key means a random one.
 
-    def __init__(self, key: str, ttl_s: float, clock: Callable[[], float] = time.time) -> None:
+    audience: what the tokens are for, so that one kind is never taken for another; remedy: how to get one, for errors.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        ttl_s: float,
+        clock: Callable[[], float] = time.time,
+        *,
+        audience: str = "solami-session",
+        remedy: str = "ask for a session at POST /v1/sessions",
+    ) -> None:
         if key and len(key.encode()) < MIN_KEY_BYTES:
             raise SettingsError(f"token.key: {len(key.encode())} bytes, expected at least {MIN_KEY_BYTES}")
         self._key = key or secrets.token_hex(MIN_KEY_BYTES)
         self._ttl_s = ttl_s
         self._clock = clock
+        self._audience = audience
+        self._remedy = remedy
 
     def issue(self, sid: str) -> IssuedToken:
-        """Return a fresh token of the session."""
+        """Return a fresh token of the session (or device)."""
         now_s = self._clock()
         expires_at = now_s + self._ttl_s
-        claims = {"sid": sid, "aud": AUDIENCE, "iat": now_s, "exp": expires_at}
+        claims = {"sid": sid, "aud": self._audience, "iat": now_s, "exp": expires_at}
         return IssuedToken(jwt.encode(claims, self._key, ALGORITHM), expires_at)
 
     def session_of(self, token: str) -> str:
-        """Return the sid that the token names. Raises TokenError."""
+        """Return the sid (or device) that the token names. Raises TokenError."""
         if not token:
-            raise TokenError("a token is missing; ask for a session at POST /v1/sessions")
+            raise TokenError(f"a token is missing; {self._remedy}")
         # PyJWT reads the wall clock by itself; ours is checked here so that it can be given
         options = {"require": ["exp", "sid"], "verify_exp": False, "verify_iat": False}
         try:
-            claims = jwt.decode(token, self._key, [ALGORITHM], options=options, audience=AUDIENCE)  # type: ignore[arg-type]
+            claims = jwt.decode(token, self._key, [ALGORITHM], options=options, audience=self._audience)  # type: ignore[arg-type]
             expires_at, sid = float(claims["exp"]), claims["sid"]
         except (jwt.InvalidTokenError, TypeError, ValueError):
-            raise TokenError("the token was not signed by this relay; ask for a session at POST /v1/sessions") from None
+            raise TokenError(f"the token was not signed by this relay; {self._remedy}") from None
         if expires_at <= self._clock():
-            raise TokenError("the token has expired; ask for a session at POST /v1/sessions")
+            raise TokenError(f"the token has expired; {self._remedy}")
         if not isinstance(sid, str):
             raise TokenError("the token names no session")
         return sid

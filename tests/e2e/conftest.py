@@ -92,7 +92,7 @@ def open_live(tmp_path: Path) -> Iterator[Callable[..., LivePage]]:
 
         def launch(
             url: str, say: list[Any] | None = None, *, size: dict[str, int] | None = None, microphone: str = "fake",
-            query: str = "", pages: int = 1, phone: bool = False,
+            query: str = "", pages: int = 1, phone: bool = False, insecure: bool = False,
         ) -> Any:  # fmt: skip
             flags = list(FLAGS)
             if microphone != "refused":
@@ -105,7 +105,9 @@ def open_live(tmp_path: Path) -> Iterator[Callable[..., LivePage]]:
             stack.callback(browser.close)
             opened = []
             for _ in range(pages):
-                context = browser.new_context(viewport=size or SMALL, has_touch=phone, is_mobile=phone)
+                context = browser.new_context(
+                    viewport=size or SMALL, has_touch=phone, is_mobile=phone, ignore_https_errors=insecure
+                )
                 opened.append(watched(context.new_page()))
                 opened[-1].page.goto(f"{url}/{query}", timeout=90_000)  # two cores run models, page and GPU at once
             return opened[0] if pages == 1 else opened

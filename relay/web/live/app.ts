@@ -7,7 +7,8 @@ import { OwnRig } from './ownrig.ts';
 import type { PackJson } from './pack.ts';
 import { wearFile } from './dropped.ts';
 import { Recording } from './recording.ts';
-import { ask, listCharacters, SessionError, SLOW_REQUEST_MS, type Status } from './session.ts';
+import { ask, codeFromAddress, pair, SessionError, SLOW_REQUEST_MS } from './request.ts';
+import { listCharacters, type Status } from './session.ts';
 import { StandIn } from './standin.ts';
 import { suggestions, three } from './suggest.ts';
 import { Talk } from './talk.ts';
@@ -49,6 +50,8 @@ export class App {
   static async open(): Promise<App> {
     const app = new App();
     window.solamiLive = app;
+    const code = codeFromAddress();
+    if (code) await app.pair(code);
     await app.findCharacters();
     return app;
   }
@@ -153,11 +156,27 @@ export class App {
     } catch (error) {
       await talk.stop();
       this.talk = null;
-      this.view.notice('session', plain(error), true);
+      const unpaired = error instanceof SessionError && error.code === 'pairing';
+      if (unpaired) this.view.askForCode(true);
+      else this.view.notice('session', plain(error), true);
       if (!(error instanceof SessionError)) console.error(error);
     } finally {
       button.disabled = false;
     }
+  }
+
+  /** Pairs this device with the server; returns whether that worked. */
+  async pair(code: string): Promise<boolean> {
+    try {
+      await pair(code);
+    } catch (error) {
+      this.view.askForCode(true);
+      this.view.notice('pairing', plain(error), true);
+      return false;
+    }
+    this.view.notice('pairing', '');
+    this.view.askForCode(false);
+    return true;
   }
 
   private onStatus(status: Status): void {

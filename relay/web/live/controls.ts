@@ -12,6 +12,10 @@ const KEYS: Record<string, Gesture> = { KeyW: 'wave', KeyN: 'nod', KeyX: 'shake'
 /** Wires the whole page. */
 export function wireControls(app: App): void {
   get('start').onclick = () => void app.start();
+  get('pairing').onsubmit = async (event) => {
+    event.preventDefault();
+    if (await app.pair(get<HTMLInputElement>('code').value)) await app.start();
+  };
   get('talk').onsubmit = (event) => {
     event.preventDefault();
     const box = get<HTMLInputElement>('text');

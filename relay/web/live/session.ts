@@ -2,21 +2,16 @@
 
 import { ClockSync, nowUs } from './clock.ts';
 import type { Card, Down, Ready, Up } from './control.ts';
+import { ask } from './request.ts';
 import { CLOSE_CODES } from './skeleton.ts';
 import { decodeMedia, encodeMedia, type MediaFrame, ProtocolError } from './wire.ts';
 
-const REQUEST_MS = 8_000;
-/** For what the model server makes when it is asked for the first time: a behaviour pack is spoken and moved. */
-export const SLOW_REQUEST_MS = 20_000;
 const PING_MS = 5_000;
 const RECONNECT_MS = 30_000;
 const RETRY_MS = [200, 400, 800, 1500, 3000];
 const KEPT_UP = 1200; // 10 s of sound and pose
 // Overflow rule upwards: while so much waits in the socket, sound and pose are not sent; they stay for a resume
 const MAX_WAITING_BYTES = 512_000;
-
-/** Something went wrong that a person must know; `message` is for them. */
-export class SessionError extends Error {}
 
 export type Status =
   | { kind: 'connecting' | 'ready' | 'lost' }
@@ -33,33 +28,6 @@ interface Ticket {
   token: string;
   ws_url: string;
   expires_at: number;
-}
-
-/** Asks the relay and returns its JSON. Throws SessionError with the relay's own words where it has some. */
-export async function ask<T>(path: string, body?: unknown, withinMs = REQUEST_MS): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(path, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(withinMs),
-    });
-  } catch {
-    throw new SessionError('The server does not answer. Is it running? The page keeps trying when you press the button again.');
-  }
-  const text = await response.text();
-  if (response.ok) return JSON.parse(text) as T;
-  throw new SessionError(words(text) ?? `The server answered ${response.status} to ${path}.`);
-}
-
-function words(text: string): string | null {
-  try {
-    const said = JSON.parse(text)?.error?.message;
-    return typeof said === 'string' ? `The server says: ${said}.` : null;
-  } catch {
-    return null;
-  }
 }
 
 export const listCharacters = async (): Promise<Card[]> =>
@@ -83,13 +51,15 @@ export class Session {
   private ended = false;
   private open_ = false;
   private timers: number[] = [];
+  private audioCodecs: string[] = [];
 
   constructor(handlers: Handlers) {
     this.handlers = handlers;
   }
 
-  /** Opens a session with `character`. Throws SessionError. */
-  async open(character: string): Promise<void> {
+  /** Opens a session with `character`; the relay takes the first of `audioCodecs`. Throws SessionError. */
+  async open(character: string, audioCodecs: string[] = ['pcm16']): Promise<void> {
+    this.audioCodecs = audioCodecs;
     this.ticket = await ask<Ticket>('/v1/sessions', { character, locale: navigator.language.slice(0, 16) });
     this.handlers.status({ kind: 'connecting' });
     this.connect();
@@ -113,7 +83,7 @@ export class Session {
       protocol: [1],
       token,
       client: { engine: 'browser', version: '1' },
-      capabilities: { audio_codecs: ['pcm16'], pose_codecs: ['s48', 's32', 'f32'], face: true, echo_cancelled: true },
+      capabilities: { audio_codecs: this.audioCodecs, pose_codecs: ['s48', 's32', 'f32'], face: true, echo_cancelled: true },
       ...(this.ready ? { resume: { seq: this.seq, incarnation: this.ready.incarnation } } : {}),
     };
   }

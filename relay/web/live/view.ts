@@ -92,6 +92,13 @@ export class View {
     if (!lasting) this.fading.set(key, setTimeout(() => this.notice(key, ''), NOTICE_MS) as unknown as number);
   }
 
+  /** Asks for the pairing code in place of the button that starts, or no longer. */
+  askForCode(on: boolean): void {
+    get('pairing').hidden = !on;
+    get('start').hidden = on;
+    if (on) get('code').focus();
+  }
+
   /** Offers things to say. */
   suggest(texts: string[], say: (text: string) => void): void {
     get('suggestions').replaceChildren(

@@ -3,7 +3,7 @@
 import workletUrl from './voice.worklet.ts?worker&url';
 import { type Change, type Command, RATE_HZ, type Segment } from './audioqueue.ts';
 import { HeardClock } from './heardclock.ts';
-import { SessionError } from './session.ts';
+import { SessionError } from './request.ts';
 
 const KEPT_SEGMENTS = 64;
 
