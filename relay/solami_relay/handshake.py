@@ -104,8 +104,12 @@ def _ready(
 ) -> control.Ready:
     # the client names what it can decode in the order of its liking
     pose_codec = hello.capabilities.pose_codecs[0] if hello.capabilities.pose_codecs else "s48"
+    codec = hello.capabilities.audio_codecs[0] if hello.capabilities.audio_codecs else "pcm16"
+    audio = control.AudioPair(
+        up=control.AudioFormat(rate=16_000, codec=codec), down=control.AudioFormat(rate=24_000, codec=codec)
+    )
     return control.Ready(
-        sid=meta.sid, protocol=PROTOCOL, joints=_JOINTS, parents=_PARENTS, rest_offsets=_REST_OFFSETS,
+        sid=meta.sid, protocol=PROTOCOL, audio=audio, joints=_JOINTS, parents=_PARENTS, rest_offsets=_REST_OFFSETS,
         face_names=_FACE_NAMES, pose_codec=pose_codec, server_time_us=wall_us(), incarnation=incarnation,
         recovered=recovered, up_seq=meta.up_seq, character=meta.character, ai_disclosure=settings.ai_disclosure,
     )  # fmt: skip

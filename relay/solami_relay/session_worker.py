@@ -253,6 +253,7 @@ class SessionWorker:
             case "client.connected":
                 capabilities = note.get("capabilities", {})
                 self._pose_codec = CODECS.get(note.get("pose_codec", ""), PoseCodec.S48)
+                self._down.pack_sound(note.get("audio_codec") == "opus")
                 self._with_face = bool(capabilities.get("face", True))
                 self._echo_cancelled = bool(capabilities.get("echo_cancelled", False))
                 recovered = bool(note.get("recovered"))

@@ -141,6 +141,7 @@ class SocketSession:
             "capabilities": opened.hello.capabilities.model_dump(exclude={"type"}),
             "client": opened.hello.client.model_dump(exclude={"type"}),
             "pose_codec": opened.ready.pose_codec,
+            "audio_codec": opened.ready.audio.down.codec,
             "recovered": opened.ready.recovered,
             "last_seq": opened.hello.resume.seq if opened.hello.resume else 0,
         }
@@ -229,7 +230,8 @@ class SocketSession:
         frame = media.decode_media(data, validity=len(data) > 1 and data[1] == media.Kind.POSE)
         if frame.kind is media.Kind.FACE:
             raise ProtocolError("kind", "3 face, expected 1 audio or 2 pose from a client")
-        if frame.kind is media.Kind.AUDIO and frame.codec != media.AudioCodec.PCM16:
+        agreed = self._opened.ready.audio.up.codec
+        if frame.kind is media.Kind.AUDIO and frame.codec != media.AudioCodec.PCM16 and agreed != "opus":
             raise ProtocolError("codec", f"{frame.codec}, expected the codec of `ready`: 0 PCM16")
         self._rates.media(frame)
         await self._take("media", data, frame.seq)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solami_protocol.arkit import FACE_INDEX
-from solami_protocol.media import Kind, decode_media, face_weights, pose_frames
+from solami_protocol.media import AudioCodec, Kind, decode_media, face_weights, pose_frames
 from solami_protocol.quaternions import slerp
 from solami_protocol.skeleton import FPS, JOINT_INDEX
 
@@ -36,8 +36,11 @@ setInterval(() => {
 ANGLE_DEG, JAW = 2.0, 0.05
 
 
-def test_greets_hears_and_answers_as_it_was_sent(live_url: str, open_live: Callable) -> None:
-    live = open_live(live_url, [16.0, "tell me a story", 30.0])
+@pytest.mark.parametrize("codec", ["pcm16", "opus"])
+def test_greets_hears_and_answers_as_it_was_sent(live_url: str, open_live: Callable, codec: str) -> None:
+    live = open_live(live_url, [16.0, "tell me a story", 30.0], query=f"?audio={codec}")
+    sent_up: list[bytes | str] = []
+    live.page.on("websocket", lambda ws: ws.on("framesent", sent_up.append))
     live.start()
     live.page.evaluate(WATCH % FACE_INDEX["jawOpen"])
     live.page.evaluate(LOUDNESS)
@@ -54,6 +57,9 @@ def test_greets_hears_and_answers_as_it_was_sent(live_url: str, open_live: Calla
     live.until(f"reports.some(r => r.epoch === {reply} && r.state === 'finished')", 60)
     assert_heard(live, reply)
     assert_shown_as_sent(live)
+    wanted = {AudioCodec[codec.upper()]}
+    assert codecs(live.received) == wanted, "the character's voice"
+    assert codecs(sent_up) == wanted, "the user's voice"
     assert live.complaints == []
     assert live.page.evaluate("window.solamiLive.talk.session.holes") == 0
 
@@ -90,6 +96,11 @@ def assert_shown_as_sent(live) -> None:
     rows = np.stack([sample(pose[s["epoch"]], s["head"], turn=True)[JOINT_INDEX["head"]] for s in seen])
     assert np.ptp(rows, axis=0).max() > 0.01, "the reply moves, so that a frozen scene would fail"
     assert np.ptp([s["jaw"] for s in seen]) > 0.1
+
+
+def codecs(messages: list) -> set[int]:
+    """Return the codecs of the audio frames among the messages."""
+    return {data[2] for data in messages if isinstance(data, bytes) and data[1] == Kind.AUDIO}
 
 
 def sent(received: list) -> tuple[dict, dict]:

@@ -375,9 +375,29 @@ async def test_a_cut_client_gets_what_it_missed_in_order_and_then_live(house):
     live = await again.get()
     assert live.seq == 10
     assert house.worker.notes(session["sid"])[-1] | {"client": 0, "capabilities": 0} == {
-        "type": "client.connected", "recovered": True, "last_seq": 3, "pose_codec": "s48", "client": 0,
-        "capabilities": 0,
+        "type": "client.connected", "recovered": True, "last_seq": 3, "pose_codec": "s48", "audio_codec": "pcm16",
+        "client": 0, "capabilities": 0,
     }  # fmt: skip
+
+
+async def test_opus_is_agreed_when_the_client_likes_it_best_and_refused_when_not(house):
+    session = await house.new_session()
+    packet = media.MediaFrame(
+        kind=media.Kind.AUDIO, codec=media.AudioCodec.OPUS, payload=b"\x08", count=320, pts_us=0, seq=1
+    ).encode()  # fmt: skip
+    client = await house.connect(session["token"], capabilities={"audio_codecs": ["opus", "pcm16"]})
+    audio = (await client.get_ready()).audio
+    assert (audio.up.codec, audio.down.codec, audio.up.rate, audio.down.rate) == ("opus", "opus", 16_000, 24_000)
+    await client.ws.send_bytes(packet)
+    assert (await client.get()).codec == media.AudioCodec.OPUS
+    assert house.worker.notes(session["sid"])[-1]["audio_codec"] == "opus"
+    client = await house.connect(session["token"], capabilities={"audio_codecs": ["pcm16", "opus"]})
+    assert (await client.get_ready()).audio.up.codec == "pcm16"
+    await client.get()  # the snapshot
+    await client.ws.send_bytes(packet)
+    refused = await client.get()
+    assert isinstance(refused, control.ErrorMessage)
+    assert "PCM16" in refused.message
 
 
 async def test_a_cut_in_the_middle_of_a_stream_loses_and_repeats_nothing(house):

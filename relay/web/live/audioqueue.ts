@@ -11,6 +11,7 @@ const BUFFER_MS = 100;
 const BUFFER_MIN_MS = 60;
 const BUFFER_MAX_MS = 300;
 const BUFFER_STEP_MS = 40;
+const CODEC_MS = 7; // by so much the first 100 ms are shorter where they came as Opus
 const CALM_FRAMES = 10 * RATE_HZ; // without a stall for this long the buffer shrinks a step
 const TAIL = 64; // samples over which a sound that stops runs out, and one that goes on comes in: no click
 
@@ -211,7 +212,7 @@ export class AudioQueue {
 
   private start(current: Epoch): boolean {
     const buffered = current.length - current.head;
-    const enough = (buffered * 1000) / RATE_HZ >= this.targetMs || (current.complete && buffered > 0);
+    const enough = (buffered * 1000) / RATE_HZ >= this.targetMs - CODEC_MS || (current.complete && buffered > 0);
     if (!enough) {
       if (current.complete && buffered === 0) this.leave('finished');
       return false;

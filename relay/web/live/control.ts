@@ -19,6 +19,7 @@ export interface Ready {
   up_seq: number;
   character: string;
   ai_disclosure: string;
+  audio: Record<'up' | 'down', { rate: number; codec: string }>;
   joints: string[];
   face_names: string[];
   pose_codec: string;

@@ -7,9 +7,10 @@ import { type Change, type Command, RATE_HZ, type Segment } from './audioqueue.t
 import type { Down, Place, PlaybackState } from './control.ts';
 import { copyFigure, type Figure, mix, newFigure, slerpAll } from './figure.ts';
 import { Inertia } from './inertia.ts';
+import { OpusVoice } from './opus.ts';
 import { FACE_COUNT, JOINT_COUNT } from './skeleton.ts';
 import { rowsOf, Track } from './track.ts';
-import { audioSamples, FLAG_LAST, faceWeights, KIND, type MediaFrame, readPoses } from './wire.ts';
+import { AUDIO_CODEC, audioSamples, FLAG_LAST, faceWeights, KIND, type MediaFrame, readPoses } from './wire.ts';
 
 const EASE_AFTER_MS = 200; // a stall longer than this eases to idle
 const REPORT_MS = 200;
@@ -90,6 +91,7 @@ export class Playout {
   private readonly report: (report: Report) => void;
   private readonly inertia = new Inertia();
   private readonly target = newFigure();
+  private readonly opus = new OpusVoice((epoch, start, pcm, last) => this.onSound(epoch, start, pcm, last));
   private reportedMs = 0;
   private lastMs: number | null = null;
 
@@ -147,9 +149,13 @@ export class Playout {
       epoch.put(frame, this.shown.epoch === frame.epoch ? this.shown.headMs : 0);
       return;
     }
+    if (frame.codec === AUDIO_CODEC.opus) return this.opus.push(frame);
     const start = Math.round((frame.ptsUs * RATE_HZ) / 1e6);
-    const last = (frame.flags & FLAG_LAST) !== 0;
-    this.sound.do({ type: 'push', epoch: frame.epoch, start, pcm: audioSamples(frame), last });
+    this.onSound(frame.epoch, start, audioSamples(frame), (frame.flags & FLAG_LAST) !== 0);
+  }
+
+  private onSound(epoch: number, start: number, pcm: Int16Array, last: boolean): void {
+    if (this.epochs.has(epoch) && !this.dead.has(epoch)) this.sound.do({ type: 'push', epoch, start, pcm, last });
   }
 
   /** The device's play head changed state: the relay hears of it. */

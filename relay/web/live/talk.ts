@@ -4,6 +4,7 @@ import { RATE_HZ } from './audioqueue.ts';
 import { nowUs } from './clock.ts';
 import type { Down } from './control.ts';
 import { Microphone, MicrophoneError, type Piece } from './mic.ts';
+import { OpusMicrophone, opusSupported } from './opus.ts';
 import type { Report } from './playout.ts';
 import { Session, type Status } from './session.ts';
 import type { View } from './view.ts';
@@ -42,6 +43,7 @@ export class Talk {
   private readonly poser: Poser;
   private readonly events: TalkEvents;
   private microphone: Microphone | null = null;
+  private packer: OpusMicrophone | null = null;
   private piecesUs: number | null = null;
   private poseTimer = 0;
   private character = '';
@@ -65,7 +67,7 @@ export class Talk {
     if (!this.world.voice) await this.openVoice();
     else await this.world.voice.context.resume();
     if (withMicrophone) await this.openMicrophone();
-    await this.session.open(character);
+    await this.session.open(character, await audioCodecs());
     this.poseTimer = setInterval(() => this.sendPose(), POSE_MS) as unknown as number;
   }
 
@@ -116,10 +118,16 @@ export class Talk {
     if (this.piecesUs === null || Math.abs(began - this.piecesUs) > DRIFT_US) this.piecesUs = began;
     if (!this.speaking) pcm.fill(0);
     this.events.said(pcm);
-    this.session.sendMedia(audioFrame(pcm, this.piecesUs));
+    if (this.packer?.works) this.packer.push(pcm, this.piecesUs);
+    else this.session.sendMedia(audioFrame(pcm, this.piecesUs));
     this.piecesUs += PIECE_US;
     const shown = this.speaking ? Math.min(1, Math.max(0, (level + 55) / 40)) : 0;
     document.getElementById('mic')!.style.setProperty('--level', shown.toFixed(2));
+  }
+
+  private packed(on: boolean): void {
+    if (on && !this.packer?.works) this.packer = new OpusMicrophone((frame) => this.session.sendMedia(frame));
+    else if (!on) this.packer = null;
   }
 
   private sendPose(): void {
@@ -161,6 +169,7 @@ export class Talk {
     this.world.playout.onMessage(message);
     switch (message.type) {
       case 'ready':
+        this.packed(message.audio.up.codec === 'opus');
         if (message.character !== this.character) this.isNow(message.character);
         return;
       case 'snapshot':
@@ -200,7 +209,16 @@ export class Talk {
     this.world.playout.reset();
     this.world.setState('idle');
     await this.closeMicrophone();
+    this.packer?.close();
+    this.packer = null;
   }
+}
+
+/** Opus where it saves something: on this very machine, bytes cost nothing. `?audio=` of the address decides otherwise. */
+async function audioCodecs(): Promise<string[]> {
+  const here = /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname);
+  const wanted = new URLSearchParams(location.search).get('audio') ?? (here ? 'pcm16' : 'opus');
+  return wanted === 'opus' && (await opusSupported()) ? ['opus', 'pcm16'] : ['pcm16'];
 }
 
 function sentence(text: string): string {

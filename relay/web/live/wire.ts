@@ -3,11 +3,13 @@
 import { FACE_COUNT, JOINT_COUNT } from './skeleton.ts';
 
 export const KIND = { audio: 1, pose: 2, face: 3 } as const;
+export const AUDIO_CODEC = { pcm16: 0, opus: 1 } as const;
 export const POSE_CODEC = { f32: 0, s48: 1, s32: 2 } as const;
 export const FLAG_LAST = 1;
 export const FLAG_TRACKING_LOST = 2;
 export const HEADER_BYTES = 24;
 const MAX_AUDIO_SAMPLES = 24_000;
+const MAX_OPUS_BYTES = 4_000;
 const MAX_FRAMES = 60;
 const ROTATION_BYTES = [16, 6, 4];
 const LIMIT = Math.SQRT1_2;
@@ -74,7 +76,8 @@ function check(frame: MediaFrame, validity: boolean): void {
   if (count > most) throw new ProtocolError('count', `${count}, expected at most ${most}`);
   let bytes: number;
   if (kind === KIND.audio) {
-    if (codec !== 0) throw new ProtocolError('codec', `${codec}, expected 0 PCM16 for audio`);
+    if (codec === AUDIO_CODEC.opus) return checkOpus(frame.payload.byteLength);
+    if (codec !== AUDIO_CODEC.pcm16) throw new ProtocolError('codec', `${codec}, expected 0 PCM16 or 1 Opus for audio`);
     bytes = 2 * count;
   } else if (kind === KIND.pose) {
     if (!(codec in ROTATION_BYTES)) throw new ProtocolError('codec', `${codec}, expected 0, 1 or 2 for pose`);
@@ -85,6 +88,10 @@ function check(frame: MediaFrame, validity: boolean): void {
   } else throw new ProtocolError('kind', `${kind}, expected 1 audio, 2 pose or 3 face`);
   const got = frame.payload.byteLength;
   if (got !== bytes) throw new ProtocolError('payload', `${got} bytes, expected ${bytes}`);
+}
+
+function checkOpus(bytes: number): void {
+  if (bytes > MAX_OPUS_BYTES) throw new ProtocolError('payload', `${bytes} bytes of Opus, expected at most ${MAX_OPUS_BYTES}`);
 }
 
 function poseStride(codec: number, validity: boolean): number {
