@@ -40,7 +40,7 @@ ANGLE_DEG, JAW = 2.0, 0.05
 def test_greets_hears_and_answers_as_it_was_sent(live_url: str, open_live: Callable, codec: str) -> None:
     live = open_live(live_url, [16.0, "tell me a story", 30.0], query=f"?audio={codec}")
     sent_up: list[bytes | str] = []
-    live.page.on("websocket", lambda ws: ws.on("framesent", sent_up.append))
+    live.page.on("websocket", lambda ws: ws.on("framesent", lambda data: sent_up.append(data)))  # noqa: PLW0108
     live.start()
     live.page.evaluate(WATCH % FACE_INDEX["jawOpen"])
     live.page.evaluate(LOUDNESS)
