@@ -25,6 +25,7 @@ from solami_relay.metrics import RelayMetrics
 from solami_relay.origins import cors
 from solami_relay.pages import page_routes
 from solami_relay.pairing import Pairing
+from solami_relay.realtime import Realtime
 from solami_relay.sessions import SessionRoutes, errors_as_json
 from solami_relay.settings import LanSettings, RelaySettings, check_exposure
 from solami_relay.tokens import Tokens
@@ -181,7 +182,8 @@ def _application(
         characters = Characters(http, settings.model_server_url, settings.characters_cache_s)
         pairing = Pairing(settings, service_token)
         sessions = SessionRoutes(bus, gateway, tokens, characters, settings, metrics, service_token, pairing)
-        app.add_routes([*sessions.routes(), *pairing.routes()])
+        realtime = Realtime(http, sessions.open_for)
+        app.add_routes([*sessions.routes(), *pairing.routes(), web.get("/v1/realtime", realtime.handle)])
         app.add_routes(page_routes(settings.web_root))
     return app
 

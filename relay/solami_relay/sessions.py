@@ -17,7 +17,7 @@ from solami_relay.metrics import RelayMetrics
 from solami_relay.origins import origin_allowed
 from solami_relay.pairing import Pairing
 from solami_relay.settings import RelaySettings
-from solami_relay.tokens import TokenError, Tokens
+from solami_relay.tokens import IssuedToken, TokenError, Tokens
 
 __all__ = ["SessionRoutes", "errors_as_json"]
 
@@ -88,6 +88,26 @@ class SessionRoutes:
             first = exc.errors()[0]
             where = ".".join(str(p) for p in first["loc"]) or "body"
             return error_response(400, "bad_input", f"{where}: {first['msg']}")
+        opened = await self._open(wanted)
+        if isinstance(opened, web.Response):
+            return opened
+        sid, issued = opened
+        body = {"sid": sid, "token": issued.token, "ws_url": self._ws_url(request), "expires_at": issued.expires_at}
+        return web.json_response(body, status=201)
+
+    async def open_for(self, request: web.Request, character: str) -> tuple[str, str] | web.Response:
+        """Return sid and token of a new session for whoever asks by `request`, or why there is none."""
+        refusal = await self._refusal(request)
+        if refusal is not None:
+            return refusal
+        try:
+            wanted = SessionRequest(character=character)
+        except ValidationError:
+            return error_response(400, "bad_input", "model: expected the id of a character of GET /v1/characters")
+        opened = await self._open(wanted)
+        return opened if isinstance(opened, web.Response) else (opened[0], opened[1].token)
+
+    async def _open(self, wanted: SessionRequest) -> tuple[str, IssuedToken] | web.Response:
         unknown = await self._unknown_character(wanted.character)
         if unknown is not None:
             return unknown
@@ -97,10 +117,8 @@ class SessionRoutes:
             recording=wanted.consent.recording, ttl_s=self._settings.session_ttl_s,
         )  # fmt: skip
         self._metrics.sessions.inc()
-        issued = self._tokens.issue(sid)
-        body = {"sid": sid, "token": issued.token, "ws_url": self._ws_url(request), "expires_at": issued.expires_at}
         log.info("session created", extra={"sid": sid})
-        return web.json_response(body, status=201)
+        return sid, self._tokens.issue(sid)
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
         origin = request.headers.get("Origin")
