@@ -63,6 +63,16 @@ class Collection:
         hint = f"; there are {', '.join(near)}" if near else ""
         raise InputError(f"{self.folder}: has no clip '{name}'{hint}")
 
+    def relative(self, splits: Iterable[str]) -> np.ndarray:
+        """Return the relative transforms (N, 5) float32 of some splits' frames; InputError when there are none."""
+        wanted = set(splits)
+        files = sorted({entry["shard"] for entry in self.index if entry["split"] in wanted})
+        rows = read_rows((self.folder / file for file in files), ("split", "relative"))
+        found = [np.asarray(r["relative"]) for r in rows if r["split"] in wanted and r["relative"] is not None]
+        if not found:
+            raise InputError(f"{self.folder}: no clip with a partner in {', '.join(sorted(wanted))}")
+        return np.concatenate(found)
+
     def motion_data(self, splits: Iterable[str] | None = None, *, hands: bool = True) -> MotionData:
         """Return the clips of some splits (None: all) in the index's order, all in memory.
 

@@ -246,3 +246,38 @@ def _label(name: str) -> str:
     """Return what to call a tokenizer: its name, or that of the training whose `best` it is."""
     path = Path(name)
     return path.parent.name if path.name == "best" else path.name
+
+
+@app.command()
+def relative(
+    data: _Data = _COLLECTION,
+    out: Annotated[Path, typer.Option(help="Folder for the codebook.")] = Path("runs/tokenizer/relative"),
+    steps: Annotated[int, typer.Option(help="Steps of training.", min=1)] = 3000,
+) -> None:
+    """Train SOLAMI's codebook for relative transforms (256 codes) and compare it with the scalar bins."""
+    import numpy as np
+    from rich.table import Table
+
+    from solami.cli.console import console, fail_politely
+    from solami_datasets.collection import Collection
+    from solami_tokenizers.motion.relative import RelativeBins
+    from solami_tokenizers.motion.relative_codebook import relative_errors, train_relative
+
+    with fail_politely():
+        collection = Collection.open(data)
+        train, test = (collection.relative(splits) for splits in (("train",), ("unseen_takes",)))
+        codebook, bins = train_relative(train, steps), RelativeBins()
+        codebook.save_pretrained(out)
+        table = Table(title=f"relative transforms of {len(test)} frames in unseen takes")
+        rows = {
+            f"codebook, {np.log2(codebook.sizes).sum():.1f} bits": codebook.decode(codebook.encode(test)),
+            f"bins, {np.log2(bins.sizes).sum():.1f} bits": bins.decode(bins.encode(test)),
+        }
+        figures = {name: relative_errors(decoded, test) for name, decoded in rows.items()}
+        table.add_column("mean error")
+        for name in figures:
+            table.add_column(name, justify="right")
+        for key in next(iter(figures.values())):
+            table.add_row(key, *(f"{f[key]:.3g}" for f in figures.values()))
+        console.print(table)
+        console.print(f"written: {out}", markup=False)
