@@ -67,12 +67,11 @@ def check_clip(clip: Clip) -> Checked:
         valid[max(frame - 1, 0) : frame + 2] = False
     findings: list[Finding] = []
     if spikes.any():
-        at = ", ".join(f"{f / clip.fps:.2f} s" for f in np.flatnonzero(spikes)[:5])
-        findings.append(
-            Finding(
-                "warning", "spike", f"{int(spikes.sum())} jumps ({at}...): {int((~valid).sum())} frames do not count"
-            )
+        at = ", ".join(f"{f / clip.fps:.2f} s" for f in np.flatnonzero(spikes)[:5]) + (
+            ", ..." if spikes.sum() > 5 else ""
         )
+        count = "1 jump" if spikes.sum() == 1 else f"{int(spikes.sum())} jumps"
+        findings.append(Finding("warning", "spike", f"{count} ({at}): {int((~valid).sum())} frames do not count"))
     findings += _size(clip, numbers)
     findings += _floor(clip, places, numbers)
     findings += _knees(clip, numbers)

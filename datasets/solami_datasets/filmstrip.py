@@ -28,26 +28,29 @@ _COLOURS = {"left": (208, 58, 44), "right": (40, 96, 196), "": (48, 48, 48)}
 def film_strip(clip: Clip, count: int = 12, valid: np.ndarray | None = None) -> np.ndarray:
     """Return a picture (H, W, 3) uint8 of `count` moments spread evenly over the clip.
 
-    Rows: from the front (of the heading in each moment), from the body's left, left hand, right hand.
+    Rows: from the front (of the heading in each moment), from the body's left, left hand, right hand (both only where
+    fingers move).
     """
     frames = np.unique(np.linspace(0, clip.frames - 1, min(count, clip.frames)).round().astype(int))
     places = forward(clip.root_m, clip.rotations)[0].astype(np.float64)
     yaw = heading(clip.rotations[:, 0])
+    fingers = clip.rotations[:, _FINGERS:]
+    with_hands = bool(np.abs(fingers - fingers[:1]).max() > 1e-3)
     columns = []
     for frame in frames:
         paper = _PAPER if valid is None or valid[frame] else _GREY
-        columns.append(_column(places[frame], float(yaw[frame]), paper))
+        columns.append(_column(places[frame], float(yaw[frame]), paper, with_hands))
     return np.concatenate(columns, axis=1)
 
 
-def _column(places: np.ndarray, yaw: float, paper: tuple[int, int, int]) -> np.ndarray:
+def _column(places: np.ndarray, yaw: float, paper: tuple[int, int, int], with_hands: bool) -> np.ndarray:
     """Return one moment, (H, CELL_W, 3): the body turned so that it faces the viewer, then sideways, then hands."""
     own = places.copy()
     own[:, [0, 2]] = turn_xz(np.array(-yaw), places[:, [0, 2]] - places[0, [0, 2]])
     # the viewer stands in front: the body's left is on the right of the picture
     front = _body(own[:, [0, 1]], own[:, 2], paper)
     side = _body(np.stack([own[:, 2], own[:, 1]], axis=-1), own[:, 0], paper)
-    hands = [_hand(own, name, paper) for name in ("left", "right")]
+    hands = [_hand(own, name, paper) for name in ("left", "right") if with_hands]
     return np.concatenate([front, side, *hands])
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,11 @@ def test_a_film_strip_shows_a_body_with_its_left_in_red(tmp_path: Path) -> None:
     valid = np.ones(clip.frames, bool)
     valid[-1] = False
     image = film_strip(clip, 3, valid)
-    assert image.shape == (2 * CELL_H + 2 * HAND_H, 3 * CELL_W, 3)
+    assert image.shape == (2 * CELL_H, 3 * CELL_W, 3)
+    moving = clip.rotations.copy()
+    moving[-1, 30] = [0, 0, 0.6, 0.8]
+    with_hands = film_strip(replace(clip, rotations=moving), 3, valid)
+    assert with_hands.shape == (2 * CELL_H + 2 * HAND_H, 3 * CELL_W, 3)
     write_png(tmp_path / "a.png", image)
     np.testing.assert_array_equal(read_png(tmp_path / "a.png"), image)
     front = image[:CELL_H, :CELL_W].astype(int)
@@ -199,7 +204,7 @@ def test_doctor_and_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "more than one split" in leaking.output
     shown = run(app, ["show", "s/good", "--collection", "out", "--out", "good.png"])
     assert shown.exit_code == 0, shown.output
-    assert read_png(tmp_path / "good.png").shape[0] == 2 * CELL_H + 2 * HAND_H
+    assert read_png(tmp_path / "good.png").shape[0] == 2 * CELL_H  # no fingers move
     page = run(app, ["show", "in/good.npz", "--out", "good.html"])
     assert page.exit_code == 0, page.output
     assert (tmp_path / "good.html").stat().st_size > 100_000
