@@ -281,3 +281,24 @@ def relative(
             table.add_row(key, *(f"{f[key]:.3g}" for f in figures.values()))
         console.print(table)
         console.print(f"written: {out}", markup=False)
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(help="A VQ-VAE of SOLAMI, MotionGPT or T2M-GPT (.pth, .ckpt, .tar).")],
+    out: Annotated[Path, typer.Argument(help="Folder for the tokenizer.")],
+    mean: Annotated[Path, typer.Option(help="The .npy of the features' means that it was trained with.")],
+    std: Annotated[Path, typer.Option(help="The .npy of their deviations.")],
+    prefix: Annotated[str | None, typer.Option(help="Which network, where the file holds several: vae_body.")] = None,
+) -> None:
+    """Make a foreign checkpoint a tokenizer of ours: 135 or 180 features of SOLAMI, 263 of HumanML3D."""
+    from solami.cli.console import console, fail_politely
+    from solami_tokenizers.motion.foreign import import_tokenizer, read_checkpoint, read_statistics
+
+    with fail_politely():
+        made = import_tokenizer(read_checkpoint(checkpoint), read_statistics(mean, std), prefix)
+        made.save_pretrained(out)
+        sizes = " x ".join(str(size) for size in made.quantiser.sizes)
+        console.print(
+            f"{out}: {made.settings.features}, {made.parameters_count / 1e6:.2f} M, {sizes} codes", markup=False
+        )

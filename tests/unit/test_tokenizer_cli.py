@@ -132,3 +132,28 @@ def test_faults_are_said_in_one_line(data: Path, tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert words in " ".join(done.output.split())
         assert "Traceback" not in done.output
+
+
+def test_damaged_and_foreign_files_are_said_by_name(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder, codes, motion = str(folders["body-512"]), tmp_path / "codes.npz", tmp_path / "in.npz"
+    write_smplx_npz(motion, walker(1, frames=1))
+    assert invoke("encode", folder, str(motion), str(codes)).exit_code == 0  # one frame is a clip
+    whole = codes.read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    np.savez(tmp_path / "wide.npz", codes=np.zeros((3, 4), np.int64))
+    np.savez(tmp_path / "high.npz", codes=np.full((3, 1), 512))
+    np.savez(tmp_path / "hand.npz", poses=np.zeros((3, 7)))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "bert"}')
+    for args, words in (
+        (("decode", folder, str(tmp_path / "cut.npz"), "x.npz"), "cut.npz"),
+        (("decode", folder, str(tmp_path / "wide.npz"), "x.npz"), "expected (T, 1)"),
+        (("decode", folder, str(tmp_path / "high.npz"), "x.npz"), "512 in codebook 0 is out of range"),
+        (("encode", folder, str(tmp_path / "hand.npz"), "x.npz"), "hand.npz"),
+        (("encode", str(other), str(motion), "x.npz"), "config.json: format is None"),
+    ):
+        done = invoke(*args)
+        assert done.exit_code == 1, args
+        assert words in " ".join(done.output.split()), done.output
+        assert "Traceback" not in done.output

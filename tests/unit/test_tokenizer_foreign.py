@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from typer.testing import CliRunner
 
+from solami.cli.tokenizer import app
 from solami_protocol.errors import InputError
 from solami_tokenizers.motion.foreign import import_tokenizer, read_checkpoint
 from solami_tokenizers.motion.normalise import Normaliser
@@ -93,6 +95,22 @@ def test_imported_networks_do_what_the_papers_say(features: int, prefix: str, wr
     tokenizer.save_pretrained(tmp_path / "ours")
     again = MotionTokenizer.from_pretrained(tmp_path / "ours")
     np.testing.assert_array_equal(again.encode(raw), tokenizer.encode(raw))
+
+
+def test_the_command_imports_with_statistics_from_files(tmp_path: Path) -> None:
+    torch.save({"net": checkpoint(263, "vqvae.")}, tmp_path / "theirs.pth")
+    stats = statistics(263)
+    np.save(tmp_path / "Mean.npy", stats.mean)
+    np.save(tmp_path / "Std.npy", stats.deviation)
+    args = ["import", str(tmp_path / "theirs.pth"), str(tmp_path / "ours"), "--mean", str(tmp_path / "Mean.npy")]
+    done = CliRunner().invoke(app, [*args, "--std", str(tmp_path / "Std.npy")])
+    assert done.exit_code == 0, done.output
+    made = MotionTokenizer.from_pretrained(tmp_path / "ours")
+    np.testing.assert_array_equal(made.mean.numpy(), stats.mean)
+    np.save(tmp_path / "short.npy", stats.mean[:5])
+    done = CliRunner().invoke(app, [*args, "--std", str(tmp_path / "short.npy")])
+    assert done.exit_code == 1
+    assert "5 features" in " ".join(done.output.split())
 
 
 def test_of_several_networks_one_is_named() -> None:

@@ -20,7 +20,7 @@ from solami_tokenizers.motion.solami_mode import import_network
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import FEATURE_WIDTHS, TokenizerSettings
 
-__all__ = ["import_tokenizer", "read_checkpoint"]
+__all__ = ["import_tokenizer", "read_checkpoint", "read_statistics"]
 
 _KINDS = {135: "solami_body", 180: "hand", 263: "humanml3d"}
 
@@ -34,6 +34,25 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(state, Mapping):
         raise InputError(f"{path}: holds a {type(state).__name__}; expected a state dict")
     return state
+
+
+def read_statistics(mean: Path, deviation: Path) -> Normaliser:
+    """Return the statistics in two `.npy` files (`Mean.npy`, `Std.npy`); deviations of 0 count as 1e-9, as there.
+
+    Raises InputError that names a file which is none, or does not fit the other.
+    """
+    parts = []
+    for path in (mean, deviation):
+        try:
+            part = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as exc:
+            raise InputError(f"{path}: not a numpy file of numbers ({exc})") from exc
+        if part.ndim != 1 or not np.isfinite(part).all():
+            raise InputError(f"{path}: holds {part.shape}; expected one finite number a feature")
+        parts.append(part.astype(np.float32))
+    if parts[0].shape != parts[1].shape:
+        raise InputError(f"{deviation}: {len(parts[1])} features, {mean} has {len(parts[0])}; expected as many")
+    return Normaliser(parts[0], np.maximum(parts[1], np.float32(1e-9)))
 
 
 def import_tokenizer(state: Mapping[str, Any], normaliser: Normaliser, prefix: str | None = None) -> MotionTokenizer:
