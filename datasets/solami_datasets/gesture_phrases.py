@@ -47,6 +47,7 @@ _AT_REST, _THERE = 0.08, 0.9  # shares of the farthest way
 _EARLIER = 3  # frames: who is at eight hundredths of the way has begun to move
 _LEAST_WAY_M = 0.15
 _SHORTEST_S, _LONGEST_S, _LONGEST_AFTER_S = 0.8, 5.0, 2.4
+_LATEST_STROKE_S = 1.3  # who needs longer begins before the sentence does
 _FARTHEST_WALK_M = 0.35
 _MARGIN_TOKENS = 2
 _TOKEN = 4  # frames
@@ -103,12 +104,14 @@ def bank_gestures(
     tokenizer: "MotionTokenizer",
     data: MotionData,
     worst_mm: float = WORST_ERROR_MM,
+    accept: Callable[[BankedGesture], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[BankedGesture, ...]:
     """Return the gestures of a collection's recordings as codes: up to three of each content, calm to lively.
 
-    Of the recordings of one liveliness the one is taken that the tokenizer gives back best, if its mean joint error is
-    at most `worst_mm`. Raises InputError when nothing is left, or the tokenizer has no body.
+    Of the recordings of one liveliness the one is taken that the tokenizer gives back best, with a mean joint error of
+    at most `worst_mm`, and that `accept` lets pass (is it fit for a character?).
+    Raises InputError when nothing is left, or the tokenizer has no body.
     """
     if tokenizer.settings.features != "body":
         raise InputError(
@@ -124,9 +127,10 @@ def bank_gestures(
     near = [group for content in sorted(found) for group in _near(found[content])]
     chosen: dict[str, BankedGesture] = {}
     for number, group in enumerate(near):
-        best = min((_banked(tokenizer, data, one) for one in group), key=lambda gesture: gesture.error_mm)
-        if best.error_mm <= worst_mm:
-            chosen[best.clip] = best
+        for gesture in sorted((_banked(tokenizer, data, one) for one in group), key=lambda made: made.error_mm):
+            if gesture.error_mm <= worst_mm and (accept is None or accept(gesture)):
+                chosen[gesture.clip] = gesture
+                break
         if progress is not None:
             progress(number + 1, len(near))
     if not chosen:
@@ -149,7 +153,9 @@ def _found(data: MotionData, entry: ClipEntry) -> _Found | None:
     _, joints = GESTURES_OF[entry.labels["content"]]
     clip = to_clip(data.body[frames], name=entry.name)
     phrase = phrase_of(clip, joints)
-    if phrase is None or not data.valid[frames][phrase.first : phrase.last + 1].all():
+    if phrase is None or phrase.stroke - phrase.first > _LATEST_STROKE_S * FPS:
+        return None
+    if not data.valid[frames][phrase.first : phrase.last + 1].all():
         return None
     hands = _own_places(clip)[phrase.first : phrase.last + 1, [JOINT_INDEX[joint] for joint in joints]]
     return _Found(entry, phrase, float(np.linalg.norm(np.diff(hands, axis=0), axis=-1).mean() * FPS))

@@ -1,11 +1,22 @@
 """`solami tokenizer bank`: recorded gestures as codes, for characters."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from solami_tokenizers.motion.gesture_bank import BankedGesture
+
 __all__ = ["app"]
+
+_FASTEST_DEG_S = 700.0  # of an arm's joint; the performance slows down what is faster than 620
+_MOST_INSIDE = 0.01  # share of the hands' vertices, as for the authored gestures
+_STROKE_AT_MS = 1500.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Recorded gestures as codes.")
 
@@ -43,7 +54,11 @@ def build(
         motion = load_data(data)
         tokenizer = MotionTokenizer.from_pretrained(name)
         gestures = bank_gestures(
-            tokenizer, motion, worst_mm, lambda done, total: bar.update(task, completed=done, total=total)
+            tokenizer,
+            motion,
+            worst_mm,
+            _fit_for_a_character(name),
+            lambda done, total: bar.update(task, completed=done, total=total),
         )
         clips = {g.clip for g in gestures}
         used = {(clip.source, clip.licence) for clip in motion.clips if clip.name in clips}
@@ -70,3 +85,67 @@ def build(
 def _plain(name: str) -> str:
     path = Path(name)
     return path.parent.name if path.name == "best" else path.name
+
+
+def _fit_for_a_character(name: str) -> "Callable[[BankedGesture], bool]":
+    """Return whether a gesture, as the avatar plays it, keeps its hands out of the torso and is not hectic."""
+    import numpy as np
+
+    from solami.behaviour.recorded import recorded_gesture
+    from solami.headset.avatar.touch import recorded_touch
+    from solami_tokenizers.motion.numpy_decoder import NumpyDecoder
+
+    decoder = NumpyDecoder.from_pretrained(name)
+
+    def fit(entry: "BankedGesture") -> bool:
+        made = recorded_gesture(entry.name, entry.decode(decoder), entry.stroke - entry.first, entry.speed_m_s)
+        if np.degrees(made.curve.fastest_rad_per_ms) * 1000 > _FASTEST_DEG_S:
+            return False
+        touch = recorded_touch(made, every=3)
+        return touch.worst_inside <= _MOST_INSIDE * touch.vertices
+
+    return fit
+
+
+@app.command()
+def show(
+    out: Annotated[Path, typer.Option(help="PNG: each gesture as the avatar plays it, the authored one below.")] = Path(
+        "runs/bank.png"
+    ),
+    bank: Annotated[Path | None, typer.Option(help="The file; default: the one that ships.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of its weights, if they do not ship.")] = None,
+    only: Annotated[str, typer.Option(help="Gestures, by commas.")] = "",
+) -> None:
+    """Draw recorded gestures in the character's body, seen from the front, with the authored ones that they replace."""
+    import numpy as np
+
+    from solami.behaviour import GESTURES, Performance
+    from solami.behaviour.recorded import load_recorded
+    from solami.cli.console import console, fail_politely
+    from solami_datasets.filmstrip import CELL_H, film_strip, write_png
+    from solami_protocol.errors import InputError
+    from solami_protocol.skeleton import FPS
+    from solami_tokenizers.motion.clip import Clip
+    from solami_tokenizers.motion.gesture_bank import bank_file
+
+    def strip(performance: Performance, name: str, until_ms: float) -> "np.ndarray":
+        performance.cue(name, _STROKE_AT_MS)
+        root_m, rotations = performance.render(until_ms)
+        return film_strip(Clip(name=name, root_m=root_m, rotations=rotations, fps=float(FPS)))[:CELL_H]
+
+    with fail_politely():
+        found = load_recorded(bank or bank_file(), tokenizer)
+        wanted = [name.strip() for name in only.split(",") if name.strip()] or sorted(found)
+        unknown = [name for name in wanted if name not in found]
+        if unknown:
+            raise InputError(f"no recorded gesture {', '.join(unknown)}; there are {', '.join(sorted(found))}")
+        rows = []
+        for name in wanted:
+            until_ms = _STROKE_AT_MS + max(one.last_ms - one.stroke_ms for one in found[name]) + 700
+            rows += [strip(Performance(seed=1, recorded={name: (one,)}), name, until_ms) for one in found[name]]
+            if name in GESTURES:
+                rows.append(strip(Performance(seed=1), name, until_ms))
+            console.print(f"{name}: {len(found[name])} recorded{', then authored' if name in GESTURES else ''}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_png(out, np.concatenate(rows))
+        console.print(f"written: {out}", markup=False)

@@ -8,7 +8,6 @@ import typer
 from solami.cli import bank
 
 if TYPE_CHECKING:
-    from solami_tokenizers.motion.clip import Clip
     from solami_tokenizers.motion.motion_data import MotionData
 
 __all__ = ["app"]
@@ -181,6 +180,7 @@ def decode(
     solami tokenizer decode body-512 codes.npz motion.npz --mesh motion.glb
     """
     from solami.cli.console import console, fail_politely
+    from solami.cli.meshes import write_mesh
     from solami_protocol.errors import InputError
     from solami_tokenizers.motion.code_files import read_codes
     from solami_tokenizers.motion.smplx_npz import write_smplx_npz
@@ -196,26 +196,8 @@ def decode(
         write_smplx_npz(out, clip)
         console.print(f"{out}: {clip.frames} frames, {clip.duration_s:.1f} s", markup=False)
         if mesh is not None:
-            _write_mesh(mesh, clip, body_model)
+            write_mesh(mesh, clip, body_model)
             console.print(f"{mesh}: {mesh.stat().st_size / 1e6:.1f} MB", markup=False)
-
-
-def _write_mesh(path: Path, clip: "Clip", body_model: Path | None) -> None:
-    from solami_protocol.errors import InputError
-
-    if path.suffix.lower() != ".glb":
-        raise InputError(f"{path}: '{path.suffix}' cannot be written; expected .glb")
-    if body_model is not None:
-        from solami_tokenizers.motion.body_mesh import smplx_glb
-
-        data = smplx_glb(clip, body_model)
-    else:
-        from solami.headset.avatar import build_glb
-        from solami.headset.avatar.animate import animated
-
-        data = animated(build_glb(), clip.root_m, clip.rotations, clip.fps, clip.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 @app.command()

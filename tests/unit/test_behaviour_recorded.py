@@ -159,6 +159,12 @@ def test_a_bank_is_written_and_played(tokenizer: Path, tmp_path: Path) -> None:
     bank = read_bank(out)
     assert {gesture.name for gesture in bank.gestures} == {"wave_right", "bow"}
     assert (bank.tokenizer, bank.licence, bank.sources) == ("mine", "Apache-2.0", ("ours",))
+    picture = tmp_path / "bank.png"
+    done = CliRunner().invoke(
+        app, ["tokenizer", "bank", "show", "--bank", str(out), "--tokenizer", str(tokenizer), "--out", str(picture)]
+    )
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
     found = load_recorded(out, tokenizer)
     assert set(found) == {"wave_right", "bow"}
     assert found["bow"][0].channels >= {"torso", "head"}
@@ -169,6 +175,9 @@ def test_made_up_motion_and_moods_stay_out(tokenizer: Path) -> None:
     data = motion(range(1))
     made_up = replace(data, clips=tuple(replace(clip, split="authored_train") for clip in data.clips))
     angry = replace(data, clips=tuple(replace(c, labels={**c.labels, "style": "angry"}) for c in data.clips))
+    net = MotionTokenizer.from_pretrained(tokenizer)
+    with pytest.raises(InputError, match="no gesture"):
+        bank_gestures(net, data, 1e9, accept=lambda gesture: False)
     for other in (made_up, angry):
         with pytest.raises(InputError, match="no gesture"):
             bank_gestures(MotionTokenizer.from_pretrained(tokenizer), other, 1e9)

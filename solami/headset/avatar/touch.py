@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from solami.behaviour import GESTURES, Performance
+from solami.behaviour.recorded import RecordedGesture
 from solami.behaviour.style import Style
 from solami.headset.avatar.body import torso_share
 from solami.headset.avatar.hands import hands
@@ -19,7 +20,7 @@ from solami.headset.avatar.skinning import REST
 from solami_protocol.quaternions import conjugate, multiply, rotate
 from solami_protocol.skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS, REST_OFFSETS
 
-__all__ = ["SKIN_M", "Touch", "depth_in_torso", "gesture_touch", "hand_points", "world_joints"]
+__all__ = ["SKIN_M", "Touch", "depth_in_torso", "gesture_touch", "hand_points", "recorded_touch", "world_joints"]
 
 SKIN_M = 0.004
 """A hand that lies on the body presses in by this much before it counts: cloth gives way."""
@@ -89,11 +90,21 @@ def depth_in_torso(points: np.ndarray, places: np.ndarray, turns: np.ndarray) ->
 
 def gesture_touch(name: str, style: Style | None = None, seed: int = 0, *, every: int = 1) -> Touch:
     """Return what a gesture of `solami.behaviour` does, played from rest to rest; of frames, each `every`th."""
-    performance = Performance(style, seed=seed)
-    stroke_ms = performance.cue(name, 1_500.0)
+    authored = GESTURES[name]
+    return _played(name, authored.stroke_ms, authored.duration_ms, Performance(style, seed=seed), every)
+
+
+def recorded_touch(gesture: RecordedGesture, style: Style | None = None, seed: int = 0, *, every: int = 1) -> Touch:
+    """Return what a recorded gesture does, played in the same way."""
+    performance = Performance(style, seed=seed, recorded={gesture.name: (gesture,)})
+    return _played(gesture.name, gesture.stroke_ms, gesture.last_ms + gesture.retract_ms, performance, every)
+
+
+def _played(name: str, lead_ms: float, duration_ms: float, performance: Performance, every: int) -> Touch:
+    stroke_ms = performance.cue(name, max(1_500.0, 1.3 * lead_ms))
     assert stroke_ms is not None, name
-    root, rotations = performance.render(stroke_ms + GESTURES[name].duration_ms + 500.0)
-    begin = int(max(0.0, stroke_ms - GESTURES[name].stroke_ms - 300.0) / _FRAME_MS)
+    root, rotations = performance.render(stroke_ms + duration_ms + 500.0)
+    begin = int(max(0.0, stroke_ms - lead_ms - 300.0) / _FRAME_MS)
     places, turns = world_joints(root[begin::every].astype(np.float64), rotations[begin::every].astype(np.float64))
     depth = depth_in_torso(hand_points(places, turns), places, turns)
     inside = (depth > SKIN_M).sum(1)
