@@ -22,6 +22,7 @@ ROWS = {
     "solami_own_width": "body-solami-wide",
 }
 _SEEDS = ("body-512-seed1", "body-512-seed2")
+_SEAMS = 12
 _HEADLINE = "unseen_takes"
 _SHOWN = (
     "mpjpe_mm",
@@ -38,6 +39,8 @@ _SHOWN = (
     "first_chunk_ms",
     "stream_error_mm",
     "border_step_mm",
+    "seam_pose_ratio",
+    "seam_velocity_ratio",
     "drift_60s_m",
     "token_line",
     "train_fps",
@@ -115,7 +118,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from solami.cli.console import errors
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
-    from solami_tokenizers.motion.speed import minute_figures, speed, stream_figures
+    from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
@@ -123,7 +126,8 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     for row in track(folders, description="judging", console=errors):
         made = MotionTokenizer.from_pretrained(folders[row])
         by_split = {split: evaluate(made, data, split) for split in splits}
-        features = [made.features_of(clip) for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 1]
+        clips = [clip for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 8]
+        features = [made.features_of(clip) for clip in clips]
         minutes = np.concatenate(features)
         minutes = np.tile(minutes, (-(-3600 // len(minutes)), 1))[:3600]
         rows[row] = {
@@ -131,6 +135,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
             "bits_per_s": 7.5 * made.quantiser.bits,
             **speed(made, minutes),
             **minute_figures(made, minutes[:1800]),
+            **seam_figures(made, clips[:: max(1, len(clips) // _SEAMS)]),
             **stream_figures(made, max(features, key=len)),
             "lookahead_frames": made.look_ahead_frames,
             "params": made.parameters_count,

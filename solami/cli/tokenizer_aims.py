@@ -48,6 +48,8 @@ def aims(rows: Mapping[str, Row]) -> list[Aim]:
         plain(row, "jitter_ratio", 0.8, 1.2)
         plain(row, "energy_ratio", 0.8, 1.2)
         plain(row, "entropy", 0.85, 1.0)
+        plain(row, "seam_pose_ratio", 0, 1.5)
+        plain(row, "seam_velocity_ratio", 0, 1.5)
     plain("ours_512", "decode_fps", 20_000, float("inf"))
     plain("ours_512", "first_chunk_ms", 0, 5.0)
     plain("ours_512", "streams_64_load", 0, 1.0)

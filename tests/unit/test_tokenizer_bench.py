@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -16,7 +18,7 @@ from solami_tokenizers.motion.baselines import evaluate_baseline
 from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.features import RootState, body_features, to_clip
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
-from solami_tokenizers.motion.speed import minute_figures
+from solami_tokenizers.motion.speed import minute_figures, seam_figures
 from solami_tokenizers.motion.trainer_config import TrainSettings
 from solami_tokenizers.motion.training import Trainer
 
@@ -93,6 +95,7 @@ def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> N
     assert rows["ours_512"]["train_fps"] > 0
     assert rows["ours_512"]["train_memory_mb"] > 100
     named = {aim["what"]: aim for aim in figures["aims"]}
+    assert {"seam_pose_ratio", "seam_velocity_ratio"}.isdisjoint(rows["solami_mode"])
     aim = named["ours_512 / solami_mode: mpjpe_mm"]
     ratio = rows["ours_512"]["mpjpe_mm"] / rows["solami_mode"]["mpjpe_mm"]
     assert (aim["value"], aim["held"]) == (pytest.approx(ratio), ratio <= 0.8)
@@ -137,6 +140,48 @@ def test_what_shows_over_a_minute() -> None:
     assert turned["drift_60s_m"] == pytest.approx(np.hypot(radius, 60 - radius), rel=0.02)
     printed = minute_figures(Walker(step=0.05), features)  # type: ignore[arg-type]
     assert printed["token_line"] > 5 * printed["recorded_token_line"]
+
+
+class Perfect:
+    """Stands for a tokenizer that gives everything back: what is left at a seam is the seam's own."""
+
+    settings = SimpleNamespace(features="body", network="causal")
+
+    def features_of(self, clip: Clip) -> np.ndarray:
+        return body_features(clip)
+
+    def encode(self, features: np.ndarray) -> np.ndarray:
+        return np.zeros((-(-len(features) // 4), 136 * 4), np.float32) + _padded(features)
+
+    def stream_decoder(self) -> "Perfect":
+        return self
+
+    def prime(self, codes: object) -> None: ...
+
+    def push(self, codes: torch.Tensor) -> torch.Tensor:
+        return codes.reshape(-1, 136)
+
+    def flush(self) -> torch.Tensor:
+        return torch.zeros(0, 136)
+
+
+def _padded(features: np.ndarray) -> np.ndarray:
+    tokens = -(-len(features) // 4)
+    held = np.concatenate([features, np.repeat(features[-1:], 4 * tokens - len(features), axis=0)])
+    return held.reshape(tokens, -1)
+
+
+def test_seams_of_a_perfect_tokenizer_are_smooth() -> None:
+    assert seam_figures(Perfect(), [swaying(0)]) == {}  # type: ignore[arg-type]
+    whole = swaying(1)
+    first, second = (
+        Clip(name="", root_m=whole.root_m[part], rotations=whole.rotations[part], fps=FPS)
+        for part in (slice(0, 60), slice(60, 120))
+    )
+    found = seam_figures(Perfect(), [first, second])  # type: ignore[arg-type]
+    assert max(found.values()) < 1.2  # it simply goes on
+    found = seam_figures(Perfect(), [second, first])  # type: ignore[arg-type]
+    assert 1.2 < max(found.values()) < 4  # half a radian away: covered within the blend, on so slow a swing
 
 
 def test_baselines_with_known_answers(data: MotionData) -> None:

@@ -1,19 +1,22 @@
 """How fast a tokenizer is on one core, and what streaming costs it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 
 from solami_protocol.skeleton import FPS
+from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.features import RootState
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.metrics import spectrum_line_ratio
 from solami_tokenizers.motion.networks import STRIDE
+from solami_tokenizers.motion.seams import ReplyDecoder, seam_jump
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["CHUNK_TOKENS", "minute_figures", "speed", "stream_figures"]
+__all__ = ["CHUNK_TOKENS", "minute_figures", "seam_figures", "speed", "stream_figures"]
 
 CHUNK_TOKENS = 3  # 0.4 s, what a language model gives at a time
 STREAMS = 64
@@ -110,6 +113,33 @@ def minute_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str
         "token_line": lines[0],
         "recorded_token_line": lines[1],
     }
+
+
+def seam_figures(tokenizer: MotionTokenizer, clips: Sequence[Clip]) -> dict[str, float]:
+    """Return the jumps where a reply follows another motion, over the 99th percentile of the reply's recording.
+
+    Each clip is played as a reply after the one before it was shown, as `ReplyDecoder` does it; the worst of all seams
+    is given. Nothing for tokenizers that cannot stream a body, or fewer than two clips.
+    """
+    if tokenizer.settings.features != "body" or tokenizer.settings.network != "causal" or len(clips) < 2:
+        return {}
+    pose, velocity = [], []
+    for shown, clip in pairwise(clips):
+        reply = ReplyDecoder(tokenizer, shown)
+        made = [reply.push(tokenizer.encode(tokenizer.features_of(clip))), reply.flush()]
+        jump = seam_jump(shown, next(piece for piece in made if piece is not None and piece.frames > 1))
+        usual = np.percentile(_jumps(clip), 99, axis=0)
+        pose.append(jump.pose_m / usual[0])
+        velocity.append(jump.velocity_m_s / usual[1])
+    return {"seam_pose_ratio": float(max(pose)), "seam_velocity_ratio": float(max(velocity))}
+
+
+def _jumps(clip: Clip) -> np.ndarray:
+    """Return `SeamJump`'s two numbers (T - 3, 2) for each frame of a clip as if a seam were there."""
+    places = forward(clip.root_m, clip.rotations, body_only=True)[0].astype(np.float64)
+    bends = np.linalg.norm(np.diff(places, 2, axis=0), axis=-1)  # (T - 2, J)
+    pairs = np.maximum(bends[:-1], bends[1:]).max(axis=1) * FPS
+    return np.stack([bends[:-1].max(axis=1), pairs], axis=-1)
 
 
 def _live(tokenizer: MotionTokenizer, codes: torch.Tensor) -> np.ndarray:
