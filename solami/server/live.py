@@ -55,6 +55,8 @@ async def live_socket(request: web.Request) -> web.WebSocketResponse:
         session = await _open(ws, engines)
         if session is not None:
             await _serve(ws, session)
+    except ConnectionError:  # the worker went away while aiohttp answered its ping
+        log.debug("live socket closed while receiving")
     finally:
         if session is not None:
             await session.close()

@@ -6,6 +6,7 @@ collapse a codebook.
 
 from dataclasses import dataclass
 
+import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from solami_protocol.settings import Settings
 from solami_tokenizers.motion.body_torch import joint_places, joint_steps, root_track
 from solami_tokenizers.motion.contacts import CONTACT_JOINTS
+from solami_tokenizers.motion.features import HEIGHT
 from solami_tokenizers.motion.tokenizer import MotionTokenizer, Reconstruction
 
 __all__ = ["LossSettings", "Losses", "losses_of"]
@@ -23,6 +25,9 @@ class LossSettings(Settings):
 
     beta: float = Field(0.5, gt=0)
     """Where the smooth L1 of normalised features turns from square to linear, in deviations."""
+    root: float = Field(5.0, gt=0)
+    """How much more the root's four numbers (yaw rate, velocity, height) count than a joint's: they are 4 of 136, and
+    an error in them turns or moves the whole body from then on."""
     geometry: float = Field(0.3, ge=0)
     """All terms below, once ramped up; 0 trains on features alone."""
     places: float = Field(5.0, ge=0)
@@ -69,7 +74,10 @@ def losses_of(
     """
     out = made.features.float()
     beta = 1.0 if settings.solami else settings.beta
-    parts = {"features": _masked(F.smooth_l1_loss(out, target, reduction="none", beta=beta), mask)}
+    off = F.smooth_l1_loss(out, target, reduction="none", beta=beta)
+    if tokenizer.settings.features == "body" and not settings.solami:
+        off = torch.cat([settings.root * off[..., : HEIGHT.stop], off[..., HEIGHT.stop :]], dim=-1)
+    parts = {"features": _masked(off, mask)}
     total = parts["features"]
     if settings.solami:
         parts["lower"] = _masked(F.smooth_l1_loss(out[..., :75], target[..., :75], reduction="none"), mask)
