@@ -5,7 +5,7 @@ farthest way from rest: what the eye takes for "there it is".
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +53,7 @@ _MARGIN_TOKENS = 2
 _TOKEN = 4  # frames
 _LIVELINESS = (0.25, 0.5, 0.75)  # quantiles of the hands' speed from which one variant each is taken
 _TRIED = 8
+_SEARCHED = 2  # candidates of each liveliness
 WORST_ERROR_MM = 30.0
 
 
@@ -105,13 +106,16 @@ def bank_gestures(
     data: MotionData,
     worst_mm: float = WORST_ERROR_MM,
     accept: Callable[[BankedGesture], bool] | None = None,
+    *,
+    search: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[BankedGesture, ...]:
     """Return the gestures of a collection's recordings as codes: up to three of each content, calm to lively.
 
-    Of the recordings of one liveliness the one is taken that the tokenizer gives back best, with a mean joint error of
-    at most `worst_mm`, and that `accept` lets pass (is it fit for a character?).
-    Raises InputError when nothing is left, or the tokenizer has no body.
+    Of the recordings of one liveliness those are taken up that the tokenizer gives back best and that `accept` lets
+    pass (is it fit for a character?); a search then finds better codes than the encoder's (see `code_search`; some seconds
+    each). What is still off by more than `worst_mm` is left out. Raises InputError when nothing is left, or the
+    tokenizer has no body.
     """
     if tokenizer.settings.features != "body":
         raise InputError(
@@ -127,8 +131,11 @@ def bank_gestures(
     near = [group for content in sorted(found) for group in _near(found[content])]
     chosen: dict[str, BankedGesture] = {}
     for number, group in enumerate(near):
-        for gesture in sorted((_banked(tokenizer, data, one) for one in group), key=lambda made: made.error_mm):
-            if gesture.error_mm <= worst_mm and (accept is None or accept(gesture)):
+        banked = sorted((_banked(tokenizer, data, one) for one in group), key=lambda made: made.error_mm)
+        fit = [gesture for gesture in banked[: 2 * _SEARCHED] if accept is None or accept(gesture)]
+        better = [_searched(tokenizer, data, gesture) for gesture in fit[:_SEARCHED]] if search else fit
+        for gesture in sorted(better, key=lambda made: made.error_mm):
+            if gesture.error_mm <= worst_mm and (accept is None or not search or accept(gesture)):
                 chosen[gesture.clip] = gesture
                 break
         if progress is not None:
@@ -188,9 +195,24 @@ def _banked(tokenizer: "MotionTokenizer", data: MotionData, found: _Found) -> Ba
         clip=entry.name,
         style=entry.labels.get("style", ""),
         codes=codes,
+        begin=shift,
         first=phrase.first - shift,
         stroke=phrase.stroke - shift,
         last=phrase.last - shift,
         speed_m_s=round(found.speed_m_s, 3),
         error_mm=round(mpjpe_mm(made, true), 2),
     )
+
+
+def _searched(tokenizer: "MotionTokenizer", data: MotionData, banked: BankedGesture) -> BankedGesture:
+    """Return the gesture with the codes that a search finds (see `code_search`) and their error."""
+    from solami_tokenizers.motion.code_search import searched_codes
+
+    entry = next(clip for clip in data.clips if clip.name == banked.clip)
+    whole = data.body[data.frames_of(entry)]
+    begin = banked.begin
+    features = whole[begin : begin + _TOKEN * len(banked.codes)].copy()
+    codes = searched_codes(tokenizer, features, banked.codes)
+    part = slice(banked.first, banked.last + 1)
+    made, true = (_own_places(to_clip(f))[part] for f in (tokenizer.decode(codes, len(features)), features))
+    return replace(banked, codes=codes, error_mm=round(mpjpe_mm(made, true), 2))

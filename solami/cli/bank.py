@@ -33,6 +33,7 @@ def build(
     out: Annotated[Path | None, typer.Option(help="The file; default: where the one that ships lies.")] = None,
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
     worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
+    search: Annotated[bool, typer.Option(help="Search better codes than the encoder's.")] = True,
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.
 
@@ -58,7 +59,8 @@ def build(
             motion,
             worst_mm,
             _fit_for_a_character(name),
-            lambda done, total: bar.update(task, completed=done, total=total),
+            search=search,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         clips = {g.clip for g in gestures}
         used = {(clip.source, clip.licence) for clip in motion.clips if clip.name in clips}

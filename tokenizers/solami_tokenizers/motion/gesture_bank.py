@@ -37,6 +37,8 @@ class BankedGesture:
     style: str
     codes: np.ndarray
     """(T, Q) int64."""
+    begin: int
+    """Frame of the recording with which the codes begin."""
     first: int
     """Where the body leaves its rest,"""
     stroke: int
