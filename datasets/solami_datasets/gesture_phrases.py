@@ -113,9 +113,9 @@ def bank_gestures(
     """Return the gestures of a collection's recordings as codes: up to three of each content, calm to lively.
 
     Of the recordings of one liveliness those are taken up that the tokenizer gives back best and that `accept` lets
-    pass (is it fit for a character?); a search then finds better codes than the encoder's (see `code_search`; some seconds
-    each). What is still off by more than `worst_mm` is left out. Raises InputError when nothing is left, or the
-    tokenizer has no body.
+    pass (is it fit for a character?). A search then finds better codes than the encoder's (see `code_search`; some
+    seconds each). What is still off by more than `worst_mm` is left out. Raises InputError when nothing is left, or
+    the tokenizer has no body.
     """
     if tokenizer.settings.features != "body":
         raise InputError(
