@@ -53,6 +53,7 @@ _MARGIN_TOKENS = 2
 _TOKEN = 4  # frames
 _LIVELINESS = (0.25, 0.5, 0.75)  # quantiles of the hands' speed from which one variant each is taken
 _TRIED = 8
+_LEAST_REACH = 0.75
 _SEARCHED = 2  # candidates of each liveliness
 WORST_ERROR_MM = 30.0
 
@@ -114,8 +115,8 @@ def bank_gestures(
 
     Of the recordings of one liveliness those are taken up that the tokenizer gives back best and that `accept` lets
     pass (is it fit for a character?). A search then finds better codes than the encoder's (see `code_search`; some
-    seconds each). What is still off by more than `worst_mm` is left out. Raises InputError when nothing is left, or
-    the tokenizer has no body.
+    seconds each). What is still off by more than `worst_mm`, or too small, is left out. Raises InputError when
+    nothing is left, or the tokenizer has no body.
     """
     if tokenizer.settings.features != "body":
         raise InputError(
@@ -135,7 +136,8 @@ def bank_gestures(
         fit = [gesture for gesture in banked[: 2 * _SEARCHED] if accept is None or accept(gesture)]
         better = [_searched(tokenizer, data, gesture) for gesture in fit[:_SEARCHED]] if search else fit
         for gesture in sorted(better, key=lambda made: made.error_mm):
-            if gesture.error_mm <= worst_mm and (accept is None or not search or accept(gesture)):
+            good = gesture.error_mm <= worst_mm and gesture.reach >= _LEAST_REACH
+            if good and (accept is None or not search or accept(gesture)):
                 chosen[gesture.clip] = gesture
                 break
         if progress is not None:
@@ -188,8 +190,8 @@ def _banked(tokenizer: "MotionTokenizer", data: MotionData, found: _Found) -> Ba
     end = min(phrase.last // _TOKEN + 1 + _MARGIN_TOKENS, -(-len(features) // _TOKEN))
     codes = tokenizer.encode(features)[begin:end]
     shift = begin * _TOKEN
-    true = _own_places(to_clip(features))[phrase.first : phrase.last + 1]
-    made = _own_places(to_clip(tokenizer.decode(codes)))[phrase.first - shift : phrase.last + 1 - shift]
+    made, true = _own_places(to_clip(tokenizer.decode(codes))), _own_places(to_clip(features[shift:]))
+    part = slice(phrase.first - shift, phrase.last + 1 - shift)
     return BankedGesture(
         name=name,
         clip=entry.name,
@@ -200,8 +202,16 @@ def _banked(tokenizer: "MotionTokenizer", data: MotionData, found: _Found) -> Ba
         stroke=phrase.stroke - shift,
         last=phrase.last - shift,
         speed_m_s=round(found.speed_m_s, 3),
-        error_mm=round(mpjpe_mm(made, true), 2),
+        error_mm=round(mpjpe_mm(made[part], true[part]), 2),
+        reach=_reach(made[part], true[part], entry.labels["content"]),
     )
+
+
+def _reach(made: np.ndarray, true: np.ndarray, content: str) -> float:
+    """Return the farthest way of the gesture's joints, decoded over recorded: a frozen body has 0."""
+    joints = [JOINT_INDEX[name] for name in GESTURES_OF[content][1]]
+    ways = [np.linalg.norm(p[:, joints] - p[:1, joints], axis=-1).mean(axis=1).max() for p in (made, true)]
+    return round(float(ways[0] / max(ways[1], 1e-6)), 3)
 
 
 def _searched(tokenizer: "MotionTokenizer", data: MotionData, banked: BankedGesture) -> BankedGesture:
@@ -215,4 +225,5 @@ def _searched(tokenizer: "MotionTokenizer", data: MotionData, banked: BankedGest
     codes = searched_codes(tokenizer, features, banked.codes)
     part = slice(banked.first, banked.last + 1)
     made, true = (_own_places(to_clip(f))[part] for f in (tokenizer.decode(codes, len(features)), features))
-    return replace(banked, codes=codes, error_mm=round(mpjpe_mm(made, true), 2))
+    reach = _reach(made, true, entry.labels["content"])
+    return replace(banked, codes=codes, error_mm=round(mpjpe_mm(made, true), 2), reach=reach)

@@ -77,7 +77,7 @@ def build(
         at_s, long_s = (gesture.stroke - gesture.first) / FPS, (gesture.last - gesture.first) / FPS
         console.print(
             f"{gesture.name:12s} {gesture.clip:52s} {long_s:4.1f} s, stroke at {at_s:.2f} s, "
-            f"hands {gesture.speed_m_s:.2f} m/s, {gesture.error_mm:.1f} mm",
+            f"hands {gesture.speed_m_s:.2f} m/s, {gesture.error_mm:.1f} mm, reach {gesture.reach:.2f}",
             markup=False,
             soft_wrap=True,
         )

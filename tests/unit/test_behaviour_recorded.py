@@ -13,6 +13,7 @@ from solami.behaviour import GESTURES, INSTEAD, Performance, resolve
 from solami.behaviour.recorded import RecordedGesture, load_recorded, recorded_gesture, recorded_gestures
 from solami.behaviour.style import Style
 from solami.cli.main import app
+from solami_datasets import gesture_phrases
 from solami_datasets.gesture_phrases import bank_gestures, phrase_of
 from solami_protocol.errors import InputError
 from solami_protocol.quaternions import angle_between
@@ -151,7 +152,8 @@ def test_two_in_a_row_are_not_the_same() -> None:
     assert first is not second
 
 
-def test_a_bank_is_written_and_played(tokenizer: Path, tmp_path: Path) -> None:
+def test_a_bank_is_written_and_played(tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gesture_phrases, "_LEAST_REACH", 0.0)  # a random network moves nothing far
     data = motion()
     data.save(tmp_path / "data.npz")
     out = tmp_path / "bank.json"
@@ -184,11 +186,13 @@ def test_a_search_finds_better_codes_than_the_encoder(tokenizer: Path) -> None:
     assert after < 0.97 * before
 
 
-def test_made_up_motion_and_moods_stay_out(tokenizer: Path) -> None:
+def test_made_up_motion_and_moods_stay_out(tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = motion(range(1))
     made_up = replace(data, clips=tuple(replace(clip, split="authored_train") for clip in data.clips))
     angry = replace(data, clips=tuple(replace(c, labels={**c.labels, "style": "angry"}) for c in data.clips))
     net = MotionTokenizer.from_pretrained(tokenizer)
+    monkeypatch.setattr(gesture_phrases, "_LEAST_REACH", 0.0)
+    assert bank_gestures(net, data, 1e9, search=False)
     with pytest.raises(InputError, match="no gesture"):
         bank_gestures(net, data, 1e9, accept=lambda gesture: False, search=False)
     for other in (made_up, angry):
@@ -196,7 +200,8 @@ def test_made_up_motion_and_moods_stay_out(tokenizer: Path) -> None:
             bank_gestures(MotionTokenizer.from_pretrained(tokenizer), other, 1e9, search=False)
 
 
-def test_what_is_wrong_with_a_bank_is_said(tokenizer: Path, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_bank_is_said(tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gesture_phrases, "_LEAST_REACH", 0.0)
     gestures = bank_gestures(MotionTokenizer.from_pretrained(tokenizer), motion(range(1)), 1e9, search=False)
     bank = GestureBank(tokenizer="x", weights_sha256="0", licence="", sources=(), gestures=gestures)
     path = tmp_path / "bank.json"

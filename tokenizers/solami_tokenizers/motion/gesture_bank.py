@@ -49,6 +49,8 @@ class BankedGesture:
     """Mean speed of the hands between: how lively it is."""
     error_mm: float
     """Mean joint error of the decoded phrase against the recording, roots laid on one another."""
+    reach: float
+    """Farthest way of the hands (of the head, in a bow), decoded over recorded."""
 
     def decode(self, decoder: NumpyDecoder) -> np.ndarray:
         """Return body features (last + 1 - first, 136) of the phrase."""
