@@ -158,7 +158,12 @@ def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seco
     from solami_tokenizers.motion.training_speed import compare_training
 
     files: dict[str, Path] = {row: configs / f"{ROWS[row]}.yaml" for row in ("ours_512", "solami_mode") if row in rows}
-    known = {row: load_settings(TrainSettings, "train", file, ()) for row, file in files.items() if file.exists()}
+    plain = {"solami_mode": ("precision=fp32",)}  # as SOLAMI trains
+    known = {
+        row: load_settings(TrainSettings, "train", file, plain.get(row, ()))
+        for row, file in files.items()
+        if file.exists()
+    }
     with tempfile.TemporaryDirectory(prefix="solami-bench-") as folder:
         path = Path(folder) / "motion.npz"
         replace(data, hands=None).save(path)

@@ -53,6 +53,9 @@ def aims(rows: Mapping[str, Row]) -> list[Aim]:
     plain("ours_512", "decode_fps", 20_000, float("inf"))
     plain("ours_512", "first_chunk_ms", 0, 5.0)
     plain("ours_512", "streams_64_load", 0, 1.0)
+    if rows.get("ours_512", {}).get("recorded_border_step_mm"):
+        value = rows["ours_512"]["border_step_mm"] / rows["ours_512"]["recorded_border_step_mm"]
+        found.append(Aim("ours_512: step at chunk borders / the recording's", value, "<= 1.25", value <= 1.25))
     if {"ours_512", "solami_mode"} <= set(rows) and rows["solami_mode"].get("train_fps"):
         value = rows["ours_512"]["train_fps"] / rows["solami_mode"]["train_fps"]
         found.append(Aim("ours_512 / solami_mode: train_fps", value, ">= 1.5", value >= 1.5))
