@@ -22,9 +22,11 @@ __all__ = [
     "Phones",
     "Pose",
     "ReplyEvent",
+    "Seen",
     "Speech",
     "Text",
     "Turn",
+    "View",
 ]
 
 Cause = Literal["voice", "act", "text", "timer"]
@@ -48,6 +50,28 @@ class Exchange:
     interrupted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame of the user: `root_m` (3,), `rotations` (55, 4) x y z w, `validity` (55,) 0 absent, 1 inferred,
+    2 measured."""
+
+    root_m: np.ndarray
+    rotations: np.ndarray
+    validity: np.ndarray
+
+
+class View(Protocol):
+    """What the character sees of the user while it answers. Times are those of `time.monotonic`."""
+
+    def latest(self) -> Seen | None:
+        """Return the newest frame; None when none came lately."""
+        ...
+
+    def acts_since(self, since_s: float) -> list[str]:
+        """Return the acts that were seen from `since_s` on, in order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """All that a brain is told about the turn it answers."""
@@ -63,6 +87,8 @@ class Turn:
     locale: str = "en"
     start_pose: "Pose | None" = None
     """The last frame that the character showed, where known; the reply starts from it."""
+    view: View | None = field(default=None, compare=False)
+    """The user while the reply is made; None where nobody is seen (text over HTTP)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class TurnSettings(Settings):
     silence_ms: float = 20_000
     """A user who is silent for so long is noticed, once."""
     greet: bool = True
-    answered_acts: tuple[str, ...] = ("wave", "bow")
+    answered_acts: tuple[str, ...] = ("wave", "bow", "raise_hand")
     """Acts that are answered although nobody speaks."""
     act_max_ms: float = 1500
     """An act that goes on for so long is answered while it lasts."""

@@ -15,7 +15,20 @@ from typing import Any
 import numpy as np
 
 from solami.behaviour import GESTURES, INSTEAD, Performance, recorded_gestures
-from solami.brain import Affect, Degraded, Exchange, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
+from solami.brain import (
+    Affect,
+    Degraded,
+    Exchange,
+    Gesture,
+    Phones,
+    Pose,
+    ReplyEvent,
+    Seen,
+    Speech,
+    Text,
+    Turn,
+    View,
+)
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
 from solami_protocol import quaternions as q
@@ -23,7 +36,9 @@ from solami_protocol.phones import Phone
 
 from .card_parts import card_style, card_voice
 from .expected import Expected
+from .games import Watch
 from .marks import affect_of_mark, parse_marks
+from .mirror import Mirror
 from .source import Sentence, WordSource
 from .strokes import SpokenWord, strokes, token_count
 
@@ -37,6 +52,12 @@ _AT_LEAST_MS = 150.0
 _HASTE = 0.75
 """A gesture made in haste needs this share of its usual way to the stroke."""
 _NEAR_MS = 900.0
+_WATCH_MS = 100.0
+_WATCH_ON = 3
+"""Pieces of silence behind an act that was waited for."""
+_FADE_PIECES = 7
+_QUICK_S = 0.5
+"""Who answers before the order is over has answered."""
 _GROUP_S = 0.02
 """Phrases that a synthesiser makes within this time travel together: beats are then chosen over all of them."""
 _USER_HEAD_M = np.array([0.0, 1.6, 1.5])
@@ -72,6 +93,9 @@ class AgentBrain:
                         break
                     if isinstance(sentence, Degraded):
                         yield sentence
+                    elif isinstance(sentence, Watch):
+                        async for event in self._watch(sentence, stage, turn.view):
+                            yield event
                     else:
                         async with aclosing(self._say(sentence, stage)) as events:
                             async for event in events:
@@ -119,6 +143,30 @@ class AgentBrain:
                     yield pose
                 yield Speech(piece.pcm, piece.t_ms)
 
+    async def _watch(self, watch: Watch, stage: "_Stage", view: View | None) -> AsyncGenerator[ReplyEvent, None]:
+        """Be silent in real time, and note what the user does; a piece leaves when what was said has been played."""
+        for pose in stage.frames_until(stage.spoken_ms):
+            yield pose
+        mirror = Mirror() if watch.mirror else None
+        begin_ms, pieces = stage.spoken_ms, round(watch.seconds * 1000 / _WATCH_MS)
+        k, last = 0, pieces
+        while k < last:
+            due_s = stage.heard_at_s(begin_ms + k * _WATCH_MS)
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            if view is not None:
+                watch.seen[:] = view.acts_since(stage.heard_at_s(begin_ms) - _QUICK_S)
+            if watch.until & set(watch.seen):
+                last = min(last, k + _WATCH_ON)
+            piece = stage.silence(_WATCH_MS)
+            yield Phones(piece.phones)
+            for pose in stage.frames_until(stage.spoken_ms):
+                if mirror is not None:
+                    ending = last - k <= _FADE_PIECES
+                    pose = _mirrored(pose, mirror, None if ending or view is None else view.latest())
+                yield pose
+            yield Speech(piece.pcm, piece.t_ms)
+            k += 1
+
     def _performance(self, turn: Turn) -> Performance:
         start = None if turn.start_pose is None else (turn.start_pose.root_m, turn.start_pose.rotations)
         performance = Performance(self._style, start, self._seed + turn.number, recorded=self._recorded)
@@ -152,6 +200,7 @@ class _Stage:
         self._performance = performance
         self._samples = 0
         self._seed = seed * 64
+        self._began_s: float | None = None
         self.told_voice = False
         """It was said that another voice speaks."""
 
@@ -166,10 +215,21 @@ class _Stage:
     def place(self, spoken: Spoken) -> _Piece:
         """Put a phrase behind what is spoken."""
         t_ms = self.spoken_ms
+        if self._began_s is None:
+            self._began_s = time.monotonic()
         self._samples += len(spoken.pcm)
         phones = tuple(Phone(p, t_ms + at, d) for p, at, d in spoken.phones)
         words = [(word.w, t_ms + word.t_ms, word.d_ms) for word in spoken.words]
         return _Piece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / RATE_HZ)
+
+    def silence(self, d_ms: float) -> _Piece:
+        """Put silence behind what is spoken."""
+        pcm = np.zeros(round(d_ms * RATE_HZ / 1000), np.int16)
+        return self.place(Spoken("", pcm, (Phone("sil", 0.0, d_ms),), ()))
+
+    def heard_at_s(self, t_ms: float) -> float:
+        """Return when a moment of the reply is heard at the earliest, by `time.monotonic`."""
+        return (time.monotonic() if self._began_s is None else self._began_s) + t_ms / 1000
 
     def cue(self, gesture: str, times_ms: Sequence[float]) -> Gesture | None:
         """Place a gesture on the first of the moments that it can still reach; None if it reaches none.
@@ -195,6 +255,12 @@ class _Stage:
         t_ms = self._performance.rendered_ms
         root_m, rotations = self._performance.render(until_ms)
         return [Pose(root_m, rotations, t_ms)] if len(root_m) else []
+
+
+def _mirrored(pose: Pose, mirror: Mirror, seen: Seen | None) -> Pose:
+    frames = [mirror.frame(*frame, seen) for frame in zip(pose.root_m, pose.rotations, strict=True)]
+    root_m, rotations = (np.stack(rows).astype(np.float32) for rows in zip(*frames, strict=True))
+    return Pose(root_m, rotations, pose.t_ms)
 
 
 def _next_group(pieces: Iterator[Spoken]) -> list[Spoken]:

@@ -48,7 +48,7 @@ def open_brain(
         if chat is None:
             raise
         retrieval = None  # the endpoint's stand-in can then only say that it does not follow
-    source = WordSource(card, Dialogue(card, retrieval, seed), chat)
+    source = WordSource(card, Dialogue(card, retrieval, seed), chat, seed=seed)
     return AgentBrain(card, source, synthesiser, name="retrieval" if chat is None else "llm", seed=seed)
 
 

@@ -14,6 +14,7 @@ from solami_protocol.errors import Unavailable
 
 from .dialogue import Dialogue, Reply
 from .expected import Expected
+from .games import Line, Watch, game_asked, play
 from .llm import ChatClient
 from .prompt import chat_messages
 from .sentences import SentenceCutter
@@ -35,18 +36,27 @@ class Sentence:
 class WordSource:
     """Yields the sentences of a reply."""
 
-    def __init__(self, card: Card, dialogue: Dialogue, chat: ChatClient | None, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self, card: Card, dialogue: Dialogue, chat: ChatClient | None, breaker: Breaker | None = None, *, seed: int = 0
+    ) -> None:
+        self._seed = seed
         self._card, self._dialogue, self._chat = card, dialogue, chat
         self._breaker = breaker or Breaker()
 
-    async def sentences(self, turn: Turn) -> AsyncGenerator[Sentence | Degraded, None]:
+    async def sentences(self, turn: Turn) -> AsyncGenerator[Sentence | Watch | Degraded, None]:
         """Yield what to say to `turn`, sentence by sentence.
 
-        Greetings and answers to gestures come from the card at once. For words the language model is asked; when it
-        fails before its first sentence the card answers, when it breaks off later the reply ends there; both times a
-        `Degraded` says so.
+        A game is played whoever answers otherwise; greetings and answers to gestures come from the card at once. For
+        words the language model is asked; when it fails before its first sentence the card answers, when it breaks off
+        later the reply ends there; both times a `Degraded` says so.
         """
         waved = any(act.name == "wave" for act in turn.acts)
+        game = game_asked(turn)
+        if game is not None:
+            async with aclosing(play(game, turn, self._seed)) as items:
+                async for item in items:
+                    yield Sentence(item.raw, False, item.affect) if isinstance(item, Line) else item
+            return
         if self._chat is None or turn.cause not in ("voice", "text"):
             for sentence in await self._from_card(turn, waved):
                 yield sentence

@@ -285,6 +285,9 @@ _ONE_SIDED = (
     _count("count_one", "point"),
     _count("count_two", "two"),
     _count("count_three", "three"),
+    _count("show_rock", "fist"),
+    _count("show_paper", "flat"),
+    _count("show_scissors", "two"),
     _beat("beat_right", right=True, left=False),
     _head("tilt", 320, [(320, (1, 2, 10)), (900, (0, 2, 9))], 320),
 )

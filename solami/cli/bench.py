@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from solami.cli.bench_clients import clients
+from solami.cli.bench_endpoint import endpoint
 from solami.cli.bench_tokenizer import tokenizer
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(clients)
+app.command()(endpoint)
 app.command()(tokenizer)
 
 

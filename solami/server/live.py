@@ -9,11 +9,13 @@ from aiohttp import WSMsgType, web
 
 from solami.brain import Act, Exchange, Turn
 from solami.perception import Percept, Perception
+from solami.perception.tracking import usable
 from solami.server.engines import Engines
 from solami.server.heard import heard_text
 from solami.server.live_turn import LiveTurn
 from solami.server.seen import describe, pose_times_us
 from solami.server.tape import Outgoing, Tape
+from solami.server.view import UserView
 from solami.speech import Recogniser
 from solami_protocol.errors import ProtocolError, SolamiError
 from solami_protocol.live import (
@@ -111,6 +113,7 @@ class LiveSession:
             (Exchange(e.user, e.character, e.interrupted) for e in hello.history), maxlen=HISTORY
         )
         self._perception = Perception()
+        self._view = UserView()
         self._seen: deque[tuple[float, Act]] = deque(maxlen=16)
         self._turns: dict[int, LiveTurn] = {}
         self._seq = 0
@@ -159,8 +162,11 @@ class LiveSession:
     async def _pose(self, frame: MediaFrame) -> None:
         root, rotations = pose_frames(frame)
         times = pose_times_us(frame.pts_us, len(root))
-        percepts = self._perception.feed(times, root, rotations, pose_validity(frame))
+        validity = pose_validity(frame)
+        percepts = self._perception.feed(times, root, rotations, validity)
         if len(times):
+            if usable(rotations[-1:], validity[-1:])[0]:
+                self._view.saw(root[-1], rotations[-1], validity[-1])
             self._expect_more_poses(int(times[-1]))
         await self._tell_percepts(percepts)
 
@@ -180,7 +186,9 @@ class LiveSession:
         now = time.monotonic()
         for act in acts:
             if act.phase == "began":
-                self._seen.append((now, Act(act.name, act.confidence, act.side)))
+                seen = Act(act.name, act.confidence, act.side)
+                self._seen.append((now, seen))
+                self._view.did(seen)
         await self.send(PerceptSeen(turn=self._open_voice_turn(), acts=acts, tracking=tracking))
 
     def _open_voice_turn(self) -> int:
@@ -226,7 +234,9 @@ class LiveSession:
 
     def _question(self, turn: LiveTurn) -> Turn:
         since = turn.started_s - PREROLL_S
-        seen = tuple(act for at, act in self._seen if at >= since) if turn.cause == "voice" else ()
+        seen = tuple(act for at, act in self._seen if at >= since)
+        if turn.cause != "voice":  # what the worker named, as it was seen
+            seen = tuple(act for act in seen if any(act.name == named.name for named in turn.acts))
         unique = {act.name: act for act in (*turn.acts, *seen)}
         return Turn(
             number=turn.number,
@@ -237,6 +247,7 @@ class LiveSession:
             history=tuple(self._history),
             user_name=self._hello.user_name,
             locale=self._hello.locale,
+            view=self._view,
         )
 
     def _open_ears(self) -> Recogniser:
