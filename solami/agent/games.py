@@ -4,6 +4,8 @@ A game is a list of lines and of stretches in which the character watches (`Watc
 the next line. A voice ends a game as it ends any reply; the rest of the session knows nothing of games.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,6 +31,7 @@ CALLS: dict[Game, tuple[str, ...]] = {
 _MIRROR_S = 20.0
 _ANSWER_S, _TRICK_S = 5.0, 3.0
 _ROUNDS = 5
+_SIGHT_S = 1.0
 _ORDERS: dict[str, str] = {
     "wave": "wave your hand",
     "bow": "take a bow",
@@ -84,12 +87,20 @@ async def play(game: Game, turn: Turn, seed: int) -> AsyncGenerator[Line | Watch
     if game == "list":
         yield Line("We can play mirror me, Simon says, or rock, paper, scissors. Which one would you like?")
         return
-    if game != "hands" and (turn.view is None or turn.view.latest() is None):
+    if game != "hands" and not await _in_sight(turn.view):
         yield Line("[shrug] I would love to, but I can not see you move. Shall we play rock, paper, scissors instead?")
         return
     rounds = {"mirror": _mirror, "simon": _simon, "hands": _hands}[game]
     async for item in rounds(turn.view, np.random.default_rng([seed, turn.number])):
         yield item
+
+
+async def _in_sight(view: View | None) -> bool:
+    """Return whether the user is seen; one who has just come is waited for."""
+    until_s = time.monotonic() + _SIGHT_S
+    while view is not None and view.latest() is None and time.monotonic() < until_s:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    return view is not None and view.latest() is not None
 
 
 async def _mirror(_view: View | None, _rng: np.random.Generator) -> AsyncGenerator[Line | Watch, None]:

@@ -38,7 +38,8 @@ from solami_protocol.live import (
     TranscriptSeen,
     read_live_server,
 )
-from solami_protocol.media import Kind, MediaFrame, PoseCodec, audio_frame, decode_media, pose_frame
+from solami_protocol.media import Kind, MediaFrame, PoseCodec, audio_frame, decode_media, pose_frame, pose_frames
+from solami_tokenizers.motion import forward
 
 TOKEN = "a-token-for-this-test"
 WORDS = "what do you do all day"
@@ -317,3 +318,40 @@ async def test_a_full_server_says_when_to_come_back(http: aiohttp.ClientSession)
     statuses = sorted(status for status, _ in answers)
     assert statuses[0] == 200
     assert (503, "1") in answers
+
+
+async def test_the_character_mirrors_the_user_live(http: aiohttp.ClientSession) -> None:
+    """The user waves with the right hand while the game runs; the character's left hand goes up, and comes down."""
+    root, rotations = authored_wave(2.5)
+    raised = forward(root, rotations)[0][:, 21, 1].max()
+    still, up = (root[5], rotations[5]), (root[40], rotations[40])
+    async with live(http) as socket:
+
+        async def move() -> None:
+            validity = np.full((1, 55), 2, np.uint8)
+            for i in range(30 * 8):
+                where, turns = up if 75 < i < 165 else still
+                pts_us = i * 33_333
+                turns = turns + np.float32(1e-4 * (i % 2))  # a living body never sends the same frame twice
+                await socket.send(
+                    pose_frame(where[None], turns[None], codec=PoseCodec.S48, pts_us=pts_us, validity=validity)
+                )
+                await asyncio.sleep(1 / 30)
+
+        moving = asyncio.create_task(move())
+        await socket.send(LiveStart(turn=1, cause="text"), LiveText(turn=1, text="copy me"), LiveConfirm(turn=1))
+        heights: list[float] = []
+        began = time.monotonic()
+        while time.monotonic() - began < 7.5:
+            message = await socket.until(MediaFrame)
+            if message.kind == Kind.POSE:
+                places, _ = forward(*pose_frames(message))
+                heights += places[:, 20, 1].tolist()
+        await socket.send(LiveCancel(turn=1))
+        moving.cancel()
+        await asyncio.gather(moving, return_exceptions=True)
+    assert any("mirror" in m.text for m in socket.seen if isinstance(m, ReplyText))
+    high = np.flatnonzero(np.array(heights) > raised - 0.15)
+    assert len(high) > 30
+    assert max(heights[:15]) < 1.1
+    assert max(heights[-15:]) < 1.1
