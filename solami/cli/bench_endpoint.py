@@ -1,4 +1,4 @@
-"""`solami bench endpoint`: does the character wait while somebody pauses to think, and answer soon when they are done?"""
+"""`solami bench endpoint`: does the character wait while somebody pauses to think, and answer soon at the end?"""
 
 from pathlib import Path
 from typing import Annotated, Any

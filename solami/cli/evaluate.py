@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from solami.cli.eval_hearing import hearing
 from solami.cli.eval_perception import perception
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(perception)
+app.command()(hearing)
 
 VOICES = ("plain", "en-us+f2")
 """A man and a woman of the embedded synthesiser; both are harder for the recogniser than people are."""
