@@ -52,6 +52,10 @@ _AT_LEAST_MS = 150.0
 _HASTE = 0.75
 """A gesture made in haste needs this share of its usual way to the stroke."""
 _NEAR_MS = 900.0
+_LEASH_M = 0.6
+_STEPS = dict.fromkeys(("step_closer", "steps_closer", "step_forward", "steps_forward", "walks_closer"), 0.3)
+_STEPS |= dict.fromkeys(("step_back", "steps_back", "step_away", "steps_away"), -0.3)
+"""Marks that walk, as cards and chat models write them, in metres towards the user."""
 _WATCH_MS = 100.0
 _WATCH_ON = 3
 """Pieces of silence behind an act that was waited for."""
@@ -104,13 +108,16 @@ class AgentBrain:
             finally:
                 upcoming.cancel()
                 await asyncio.gather(upcoming, return_exceptions=True)
-        for pose in stage.frames_until(stage.spoken_ms):
+        for pose in stage.frames_until(max(stage.spoken_ms, stage.walk_home())):
             yield pose
 
     async def _say(self, sentence: Sentence, stage: "_Stage") -> AsyncGenerator[ReplyEvent, None]:
         marked = parse_marks(sentence.raw)
         if not marked.text:
             return
+        walk_m = sentence.step_m + sum(_STEPS.get(mark.name, 0.0) for mark in marked.marks)
+        if walk_m:
+            stage.walk(walk_m)
         affect = dict(sentence.affect)
         for mark in marked.marks:
             affect.update(affect_of_mark(mark.name))
@@ -201,6 +208,7 @@ class _Stage:
         self._samples = 0
         self._seed = seed * 64
         self._began_s: float | None = None
+        self._ahead_m = 0.0
         self.told_voice = False
         """It was said that another voice speaks."""
 
@@ -230,6 +238,20 @@ class _Stage:
     def heard_at_s(self, t_ms: float) -> float:
         """Return when a moment of the reply is heard at the earliest, by `time.monotonic`."""
         return (time.monotonic() if self._began_s is None else self._began_s) + t_ms / 1000
+
+    def walk(self, ahead_m: float) -> None:
+        """Walk towards the user or back, never further from its place than `_LEASH_M`."""
+        there_m = float(np.clip(self._ahead_m + ahead_m, -_LEASH_M, _LEASH_M))
+        if abs(there_m - self._ahead_m) > 0.05:
+            self._performance.step(there_m - self._ahead_m)
+            self._ahead_m = there_m
+
+    def walk_home(self) -> float:
+        """Walk back to the place where the reply began, for there the client keeps it; return when it has arrived."""
+        if not self._ahead_m:
+            return 0.0
+        back_m, self._ahead_m = -self._ahead_m, 0.0
+        return self._performance.step(back_m)
 
     def cue(self, gesture: str, times_ms: Sequence[float]) -> Gesture | None:
         """Place a gesture on the first of the moments that it can still reach; None if it reaches none.

@@ -26,7 +26,7 @@ _SHORT = (
     "yes", "no", "yes please", "no thank you", "yes I do", "no I do not", "of course", "sure", "okay", "all right",
     "maybe", "not really", "not now", "I do not know", "tell me more", "go on", "why", "another one", "one more",
     "say it again", "what did you say", "please", "thank you", "stop", "wait", "hello", "goodbye",
-    "mirror me", "copy me", "let us play simon says", "rock paper scissors", "what games can we play",
+    "mirror me", "copy me", "follow me", "let us play simon says", "rock paper scissors", "what games can we play",
     "rock", "paper", "scissors",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Games that need few words: mirror me, Simon says, rock-paper-scissors. Played in one reply that watches the user.
+"""Games that need few words: mirror me, Simon says, follow me, rock-paper-scissors; one reply that watches the user.
 
 A game is a list of lines and of stretches in which the character watches (`Watch`). What was seen in a stretch decides
 the next line. A voice ends a game as it ends any reply; the rest of the session knows nothing of games.
@@ -19,12 +19,13 @@ from .sounds import words_of
 
 __all__ = ["CALLS", "Game", "Line", "Watch", "game_asked", "play"]
 
-Game = Literal["mirror", "simon", "hands", "verdict", "list"]
+Game = Literal["mirror", "simon", "hands", "follow", "verdict", "list"]
 
 CALLS: dict[Game, tuple[str, ...]] = {
     "mirror": ("mirror me", "copy me", "imitate me", "do what i do", "be my mirror", "mirror game"),
     "simon": ("simon says", "play simon"),
     "hands": ("rock paper scissors", "rock paper", "paper scissors"),
+    "follow": ("follow me", "walk with me"),
     "list": ("what games", "which games", "another game with me"),
 }
 """What starts each game, as words in a row."""
@@ -32,6 +33,7 @@ _MIRROR_S = 20.0
 _ANSWER_S, _TRICK_S = 5.0, 3.0
 _ROUNDS = 5
 _SIGHT_S = 1.0
+_PACE_M, _FOLLOW_S = 0.3, 7.0
 _ORDERS: dict[str, str] = {
     "wave": "wave your hand",
     "bow": "take a bow",
@@ -50,6 +52,8 @@ class Line:
 
     raw: str
     affect: dict[str, float] = field(default_factory=dict)
+    step_m: float = 0.0
+    """How far the character walks meanwhile; positive is towards the user."""
 
 
 @dataclass(slots=True)
@@ -85,12 +89,12 @@ async def play(game: Game, turn: Turn, seed: int) -> AsyncGenerator[Line | Watch
         yield _verdict(mine or "rock", yours)
         return
     if game == "list":
-        yield Line("We can play mirror me, Simon says, or rock, paper, scissors. Which one would you like?")
+        yield Line("We can play mirror me, Simon says, follow me, or rock, paper, scissors. Which one would you like?")
         return
     if game != "hands" and not await _in_sight(turn.view):
         yield Line("[shrug] I would love to, but I can not see you move. Shall we play rock, paper, scissors instead?")
         return
-    rounds = {"mirror": _mirror, "simon": _simon, "hands": _hands}[game]
+    rounds = {"mirror": _mirror, "simon": _simon, "hands": _hands, "follow": _follow}[game]
     async for item in rounds(turn.view, np.random.default_rng([seed, turn.number])):
         yield item
 
@@ -125,6 +129,20 @@ async def _simon(_view: View | None, rng: np.random.Generator) -> AsyncGenerator
         yield _praise(did, tricked)
     score = "all of them" if right == len(acts) else f"{right} of {len(acts)}"
     yield Line(f"[celebrate] You had {score} right. Shall we play again?", {"joy": 0.8})
+
+
+async def _follow(_view: View | None, _rng: np.random.Generator) -> AsyncGenerator[Line | Watch, None]:
+    yield Line("[nod] I follow you. Step back, and I come.", {"joy": 0.4}, step_m=_PACE_M)
+    for came in ("Here I am.", "Still here!", "You will not lose me."):
+        watch = Watch(_FOLLOW_S, until=frozenset(("approach", "step_back")))
+        yield watch
+        if "step_back" in watch.seen:
+            yield Line(f"[open_palms] {came}", {"joy": 0.5}, step_m=_PACE_M)
+        elif "approach" in watch.seen:
+            yield Line("[surprise] Oh! Then I make room.", {"surprise": 0.4}, step_m=-_PACE_M)
+        else:
+            break
+    yield Line("[nod] That was a nice walk. I go back to my place.", {"joy": 0.5})
 
 
 def _praise(did: bool, tricked: bool) -> Line:

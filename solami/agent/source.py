@@ -31,6 +31,8 @@ class Sentence:
     raw: str
     may_wave: bool
     affect: dict[str, float] = field(default_factory=dict)
+    step_m: float = 0.0
+    """How far the character walks meanwhile; positive is towards the user."""
 
 
 class WordSource:
@@ -55,7 +57,7 @@ class WordSource:
         if game is not None:
             async with aclosing(play(game, turn, self._seed)) as items:
                 async for item in items:
-                    yield Sentence(item.raw, False, item.affect) if isinstance(item, Line) else item
+                    yield Sentence(item.raw, False, item.affect, item.step_m) if isinstance(item, Line) else item
             return
         if self._chat is None or turn.cause not in ("voice", "text"):
             for sentence in await self._from_card(turn, waved):

@@ -77,6 +77,11 @@ class Feet:
         self._off_m = self._off_m - kept
         self._twist = q.to_rotvec(q.multiply(q.conjugate(self.foot), turns[0, _ANKLES]))
 
+    @property
+    def settled_ms(self) -> float:
+        """When the first steps are over."""
+        return _STEP_MS * (1.6 if self.steps.all() else 1.0 if self.steps.any() else 0.0)
+
     def at(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ankles (T, 2, 3) metres and the feet's world rotations (T, 2, 4); t_ms from the start."""
         # two feet never step at once

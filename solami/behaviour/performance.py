@@ -19,6 +19,7 @@ from solami.behaviour.legs import LEG_JOINTS, plant_legs
 from solami.behaviour.recorded import INSTEAD, Recorded, RecordedGesture
 from solami.behaviour.stance import stance
 from solami.behaviour.style import Style
+from solami.behaviour.walk import Walk
 from solami_protocol import quaternions as q
 from solami_protocol.errors import InputError
 from solami_protocol.skeleton import FPS
@@ -30,6 +31,7 @@ _LEAST_PREP = 0.55  # a preparation may be squeezed to this share
 # No joint of an arm is driven faster, whatever tempo and haste ask for: lively speakers' wrists peak at 3 to 4 m/s.
 _FASTEST_RAD_PER_MS = np.radians(620.0) / 1000.0
 _LONGEST_BLEND_MS = 550.0
+_FARTHEST_M = 2.0
 _STROKE_MS = 120.0  # after its peak a stroke is seen; then the arm may go elsewhere
 
 
@@ -93,6 +95,7 @@ class Performance:
         self._frame = 0
         self._placed: list[_Placed] = []
         self._attention = Attention()
+        self._walks: list[Walk] = []
         self._seam: Seam | None = None
         shown = None if start is None else (np.atleast_2d(start[0]), start[1].reshape(-1, *start[1].shape[-2:]))
         self._shown = shown
@@ -141,6 +144,49 @@ class Performance:
         """From the next frame on look at a point (3,) of the world (usually the user's head); None lets go."""
         self._attention.aim(target_m, self.rendered_ms)
 
+    def step(self, ahead_m: float, aside_m: float = 0.0, turn_rad: float = 0.0) -> float:
+        """Walk to a place relative to where the character stands then; return when it has arrived.
+
+        Left and turning left are positive. Behind a walk that goes on the next one begins; the way is at most 2 m.
+        """
+        start = self._walks[-1].goal if self._walks else self._place
+        ankle_m, foot = self._standing()
+        way_m = np.array([aside_m, 0.0, ahead_m])
+        if np.linalg.norm(way_m) > _FARTHEST_M:
+            raise InputError(f"a way of {np.linalg.norm(way_m):.2f} m; expected at most {_FARTHEST_M:g} m")
+        turned = q.multiply(start.yaw, q.from_rotvec(np.array([0.0, turn_rad, 0.0])))
+        goal = Place(start.to_world(way_m), turned)
+        begin_ms = max(self._walks[-1].end_ms if self._walks else 0.0, self.rendered_ms, self._feet.settled_ms)
+        self._walks.append(Walk(self._stance, start, goal, ankle_m, foot, begin_ms))
+        return self._walks[-1].end_ms
+
+    def _standing(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the feet behind all steps that are planned: ankles (2, 3), rotations (2, 4)."""
+        if not self._walks:
+            return self._feet.ankle_m, self._feet.foot
+        ankle_m, foot = self._walks[-1].feet(np.array([self._walks[-1].end_ms]))
+        return ankle_m[0], foot[0]
+
+    def _ground(self, t_ms: np.ndarray) -> Place:
+        """Return where the stance is: one place, or one a frame where there are walks."""
+        if not self._walks:
+            return self._place
+        origin_m, yaw = (np.repeat(part[None], len(t_ms), axis=0) for part in (self._place.origin_m, self._place.yaw))
+        for walk in self._walks:
+            if (on := t_ms >= walk.begin_ms).any():
+                place = walk.place(t_ms[on])
+                origin_m[on], yaw[on] = place.origin_m, place.yaw
+        return Place(origin_m, yaw)
+
+    def _feet_at(self, t_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ankles (T, 2, 3) metres and the feet's world rotations (T, 2, 4)."""
+        ankle_m, foot = self._feet.at(t_ms)
+        for walk in self._walks:
+            if (on := t_ms >= walk.begin_ms).any():
+                ankle_m, foot = ankle_m.copy(), foot.copy()
+                ankle_m[on], foot[on] = walk.feet(t_ms[on])
+        return ankle_m, foot
+
     def settle(self, duration_ms: float = 600.0) -> float:
         """Drop what has not begun, ease the rest back to the stance; return the time from which only idle is left."""
         now = self.rendered_ms
@@ -170,7 +216,7 @@ class Performance:
             root_m, rotations = self._seam.apply(t_ms, root_m, rotations)
             if t_ms[-1] > self._seam.duration_ms:
                 self._seam = None
-        ankle_m, foot = self._feet.at(t_ms)
+        ankle_m, foot = self._feet_at(t_ms)
         for joints, turns in zip(LEG_JOINTS, plant_legs(root_m, rotations[:, 0], ankle_m, foot), strict=True):
             rotations[:, joints] = turns
         self._frame = int(frames[-1]) + 1
@@ -187,9 +233,10 @@ class Performance:
                 _lay(placed, t_ms, posture, shift_m, free)
         self._idle.apply(t_ms, posture, shift_m)
         rotations = posture_rotations(posture)
-        rotations[:, 0] = q.multiply(self._place.yaw, rotations[:, 0])
+        ground = self._ground(t_ms)
+        rotations[:, 0] = q.multiply(ground.yaw, rotations[:, 0])
         pelvis_m = self._stance.pelvis_m - [0.0, 0.0, self._stance.ankle_m[:, 2].mean()]
-        root_m = self._place.to_world(pelvis_m + shift_m)
+        root_m = ground.to_world(pelvis_m + shift_m)
         return root_m, self._attention.apply(t_ms, rotations, root_m, free)
 
     def _fitted_recorded(self, name: str, stroke_ms: float) -> _Placed | None:

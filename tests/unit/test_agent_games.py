@@ -56,6 +56,7 @@ def asked(text: str = "", *acts: Act, history: tuple[Exchange, ...] = (), view: 
         ("let's play Simon says", "simon"),
         ("rock, paper, scissors!", "hands"),
         ("what games can we play", "list"),
+        ("follow me please", "follow"),
         ("tell me about the mirror", None),
         ("what is a rock", None),
     ],
@@ -207,3 +208,43 @@ async def test_a_mirrored_reply_runs_in_real_time_and_on_the_grid(monkeypatch: p
     assert wrists[-1, 0, 1] < 1.2
     assert np.linalg.norm(np.diff(wrists, axis=0), axis=-1).max() * 30 < 4.0
     assert len([e for e in events if isinstance(e, Text) and e.text]) >= 2
+
+
+async def test_the_character_follows_a_user_who_steps_back_and_goes_home() -> None:
+    view = Onlooker(pose_of("idle"))
+    brain = open_brain(COPPER, open_synthesiser())
+    poses: list[Pose] = []
+    spoken: list[str] = []
+    silent_ms = 0.0
+    async for event in brain.reply(asked("follow me", view=view)):
+        if isinstance(event, Pose):
+            poses.append(event)
+        elif isinstance(event, Text):
+            spoken.append(event.text)
+        elif isinstance(event, Speech) and not event.pcm.any():
+            silent_ms += 100
+            if silent_ms == 700:  # one step back, then the user stands still
+                view.acts.append((time.monotonic(), "step_back"))
+    assert any("Here I am" in text for text in spoken)
+    root_m = np.concatenate([pose.root_m for pose in poses])
+    rotations = np.concatenate([pose.rotations for pose in poses])
+    assert root_m[:, 2].max() == pytest.approx(0.6, abs=0.06)
+    assert abs(root_m[-1, 2]) < 0.05
+    ankles = forward(root_m, rotations)[0][:, [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]]]
+    slides = np.linalg.norm(np.diff(ankles[..., [0, 2]], axis=0), axis=-1) * 30 * (ankles[1:, :, 1] < 0.08)
+    assert slides.max() < 0.15
+
+
+async def test_a_mark_walks_a_step_and_back() -> None:
+    from solami.agent.source import Sentence, WordSource
+
+    class Walks(WordSource):
+        async def sentences(self, turn: Turn):  # type: ignore[no-untyped-def,override]
+            yield Sentence("[step_closer] Come and see what I have here, it is quite small.", False)
+
+    brain = open_brain(COPPER, open_synthesiser())
+    brain._source = Walks(COPPER, brain._source._dialogue, None)
+    poses = [event async for event in brain.reply(asked("hello")) if isinstance(event, Pose)]
+    z_m = np.concatenate([pose.root_m for pose in poses])[:, 2]
+    assert z_m.max() == pytest.approx(0.3, abs=0.06)
+    assert abs(z_m[-1]) < 0.05
