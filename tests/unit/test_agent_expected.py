@@ -3,7 +3,7 @@
 import pytest
 
 from solami.agent.dialogue import Dialogue
-from solami.agent.expected import MOST, choose, decide, expected_now
+from solami.agent.expected import LONGEST, MOST, choose, decide, expected_now
 from solami.agent.marks import parse_marks
 from solami.agent.minilm import load_minilm
 from solami.agent.retrieval import Retrieval
@@ -60,6 +60,16 @@ def test_what_was_expected_stands_unless_the_free_hearing_is_surer() -> None:
     assert not decide("what is the capital of brazil", 0.9, "what is the cabin of a gull", 0.4)
     assert decide("", 0.0, "yes", 0.4)
     assert not decide("yes", 0.4, "", 0.0)
+
+
+def test_prose_is_not_bent_into_what_was_expected() -> None:
+    prose = "now as all books not primarily intended as picture books consist principally of types"
+    assert not decide(prose, 0.5, "now as all books not primary into and it is picture book", 0.5)
+
+
+@pytest.mark.parametrize("card_id", load_library().ids())
+def test_expected_sentences_are_shorter_than_what_is_taken_for_prose(card_id: str) -> None:
+    assert max(len(sentence.split()) for sentence in expected_now(load_library()[card_id]).sentences) < LONGEST
 
 
 def test_the_chosen_transcript_is_one_of_the_two() -> None:
