@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from solami.brain import (
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
 from solami_protocol import quaternions as q
+from solami_protocol.errors import SettingsError
 from solami_protocol.phones import Phone
 
 from .card_parts import card_style, card_voice
@@ -77,6 +78,7 @@ class AgentBrain:
         self.card = card
         self._source, self._synthesiser, self._seed = source, synthesiser, seed
         self._style, self._voice = card_style(card), card_voice(card)
+        self._voice_fault = ""
         self._recorded = recorded_gestures()
 
     def expected(self, history: tuple[Exchange, ...]) -> Expected | None:
@@ -130,11 +132,20 @@ class AgentBrain:
             upcoming = asyncio.ensure_future(asyncio.to_thread(_next_group, pieces))
             for pose in await stage.frames_while(upcoming):
                 yield pose
-            group = await upcoming
+            try:
+                group = await upcoming
+            except SettingsError as exc:  # a voice that the synthesiser does not have
+                if self._voice_fault:
+                    raise
+                self._voice_fault = f"{exc}; {self.card.name} speaks with the usual voice"
+                self._voice = replace(self._voice, engine="", speaker="", reference="")
+                pieces = iter(self._synthesiser.speak(marked.text, self._voice))
+                continue
             if not group:
                 return
             placed = [stage.place(spoken) for spoken in group]
-            if (why := next((spoken.degraded for spoken in group if spoken.degraded), "")) and not stage.told_voice:
+            why = next((spoken.degraded for spoken in group if spoken.degraded), self._voice_fault)
+            if why and not stage.told_voice:
                 stage.told_voice = True
                 yield Degraded("voice", why)
             found = strokes(marked, placed, tokens, sentence.may_wave, stage.next_seed())

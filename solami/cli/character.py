@@ -87,8 +87,22 @@ def check(file: Annotated[Path, typer.Argument(help="A card: YAML, or Character 
         card = _read(file)
         for line in advice(card, file):
             console.print(f"- {line}", style="yellow", markup=False)
+        if card.voice.engine in ("", "espeak") and (why := _voice_fault(card.voice.speaker or "")):
+            console.print(f"- {why}; until then the usual voice speaks", style="yellow", markup=False)
         parts = f"{len(card.examples)} examples, {len(card.facts)} facts, {len(card.expects)} expected sentences"
         console.print(f"{file}: {card.name} is a valid card ({parts}).", markup=False)
+
+
+def _voice_fault(speaker: str) -> str:
+    """Return what is wrong with a speaker of the embedded voice, empty when it has it."""
+    from solami.speech import Voice, open_synthesiser
+    from solami_protocol.errors import SettingsError
+
+    try:
+        next(iter(open_synthesiser().speak("hello", Voice(speaker=speaker))), None)
+    except SettingsError as exc:
+        return str(exc)
+    return ""
 
 
 @app.command()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from solami.speech.breaker import Breaker
 from solami.speech.interfaces import Spoken, Synthesiser, Voice
-from solami_protocol.errors import Unavailable
+from solami_protocol.errors import SettingsError, Unavailable
 
 __all__ = ["VoiceWithStandIn"]
 
@@ -29,7 +29,7 @@ class VoiceWithStandIn:
                     yield spoken
                 self._breaker.worked()
                 return
-            except Unavailable as exc:
+            except (Unavailable, SettingsError) as exc:
                 self._breaker.failed()
                 log.warning("%s", exc)
                 why = f"{exc}; the embedded voice speaks instead"

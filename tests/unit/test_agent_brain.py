@@ -227,3 +227,18 @@ def test_settings_are_checked() -> None:
     Settings.url, Settings.model = "http://127.0.0.1:1234/v1", ""
     with pytest.raises(SettingsError, match="model is empty"):
         open_brain(COPPER, open_synthesiser(), Settings())
+
+
+async def test_a_voice_that_is_not_there_is_told_and_another_speaks() -> None:
+    from solami.brain import Degraded
+
+    card = COPPER.model_copy(
+        update={"voice": COPPER.voice.model_copy(update={"engine": "endpoint", "speaker": "alloy"})}
+    )
+    brain = open_brain(card, open_synthesiser())
+    for number in (1, 2):
+        events = [event async for event in brain.reply(Turn(number=number, cause="text", text="hello"))]
+        told = [event for event in events if isinstance(event, Degraded)]
+        assert [event.part for event in told] == ["voice"]
+        assert "no voice 'alloy'" in told[0].why
+        assert sum(len(event.pcm) for event in of(Speech, events)) > 12_000

@@ -174,3 +174,11 @@ def test_check_names_misspelt_keys(tmp_path: Path) -> None:
     assert code == 0
     assert "did you mean 'expects'?" in text
     assert "no examples" in text
+
+
+def test_check_names_a_voice_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text("name: Bolt\nopening: Hi!\nvoice: {speaker: nobody}\n")
+    result = CliRunner().invoke(app, ["check", str(path)])
+    assert result.exit_code == 0
+    assert "no voice 'nobody'" in " ".join(result.output.split())
