@@ -49,6 +49,8 @@ from solami_relay.worker_settings import WorkerSettings
 __all__ = ["ModelSide", "heard_words"]
 
 PART = "model_server"
+_ANSWERS = ("nod", "shake")
+"""Acts that answer a question without words."""
 HISTORY = 24
 
 
@@ -281,7 +283,10 @@ class ModelSide:
             self._health.degraded("tracking", "the headset's pose is frozen or all zero")
         elif seen.tracking:
             self._health.restored("tracking")
-        out: list[Event | Message] = [Act(act.name, act.phase == "ended") for act in seen.acts]
+        asked = bool(self._history) and self._history[-1].character.rstrip().endswith("?")
+        out: list[Event | Message] = [
+            Act(act.name, act.phase == "ended", asked and act.name in _ANSWERS) for act in seen.acts
+        ]
         began = [act.name for act in seen.acts if act.phase == "began"]
         if began:
             out.append(Percept(turn=seen.turn, acts=began))

@@ -99,8 +99,8 @@ class TurnEngine:
             case Words():
                 self._words(event, now_ms)
                 self._look(now_ms)
-            case Act(name=name, ended=ended):
-                self._act(name, ended, now_ms)
+            case Act(name=name, ended=ended, answers=answers):
+                self._act(name, ended, answers, now_ms)
             case TypedText(text=text):
                 self._typed(text, now_ms)
             case Played():
@@ -331,7 +331,7 @@ class TurnEngine:
         self._out.append(EndTurn(u.turn))
         self._confirm(now_ms, "greeting" if occasion == "greeting" else "reply")
 
-    def _act(self, name: str, ended: bool, now_ms: float) -> None:
+    def _act(self, name: str, ended: bool, answers: bool, now_ms: float) -> None:
         u = self._user
         if ended:
             self._acts.ended(name, now_ms)
@@ -345,7 +345,7 @@ class TurnEngine:
                 u.acts.append(name)
         elif not again and u is None and self.answering.answer is None:
             self._acts.began(name, now_ms)
-            if name in self._settings.answered_acts:
+            if answers or name in self._settings.answered_acts:
                 self._out.append(EndTurn(self._open("act", now_ms, [name]).turn))
 
     def _look_at_act(self, now_ms: float) -> None:

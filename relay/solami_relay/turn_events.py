@@ -48,10 +48,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The user's body began or ended an act (`wave`, ...)."""
+    """The user's body began or ended an act (`wave`, ...). `answers`: the character asked, and this is an answer."""
 
     name: str
     ended: bool = False
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

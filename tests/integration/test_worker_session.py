@@ -56,6 +56,7 @@ class Services:
     messages: list[Message] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
     heard: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    says: str = "one two three four"
     poses: dict[int, int] = field(default_factory=dict)
     faces_asked: list[Message] = field(default_factory=list)
     sockets: set[asyncio.Transport] = field(default_factory=set)
@@ -156,7 +157,7 @@ class Services:
                 return
         await asyncio.sleep(self.think_s)
         await say(live.ReplyStart(turn=turn, brain="tone"))
-        await say(live.ReplyText(turn=turn, text="one two three four", at_ms=0, d_ms=self.reply_s * 1000))
+        await say(live.ReplyText(turn=turn, text=self.says, at_ms=0, d_ms=self.reply_s * 1000))
         await say(live.ReplyPhones(turn=turn, phones=[live.PhoneTime(p="aa", t_ms=0, d_ms=self.reply_s * 1000)]))
         frames = round(self.reply_s * 30)
         root = np.zeros((frames, 3), np.float32)
@@ -594,6 +595,20 @@ async def test_wave_alone_is_answered_within_600_ms_of_its_end_and_once(redis_ur
         await h.client.wait(control.TurnDone, turn=1)
         assert [m.cause for m in h.services.sent(live.LiveStart)] == ["act"]
         assert [m.acts for m in h.client.all(control.Percept)] == [["wave"]]
+
+
+@pytest.mark.parametrize(("says", "causes"), [("shall we play?", ["text", "act"]), ("we shall play.", ["text"])])
+async def test_a_nod_is_a_turn_where_the_character_has_asked(redis_url: str, says: str, causes: list[str]) -> None:
+    async with house(redis_url, Services(reply_s=0.6, says=says)) as h:
+        await h.client.tell(control.TextInput(text="hello"))
+        await h.client.wait(control.TurnDone, turn=1)
+        for phase in ("began", "ended"):
+            await h.services.see(live.ActSeen(name="nod", phase=phase))
+        if len(causes) > 1:
+            await h.client.wait(control.TurnDone, turn=2)
+        else:
+            await asyncio.sleep(0.5)
+        assert [m.cause for m in h.services.sent(live.LiveStart)] == causes
 
 
 async def test_user_who_was_cut_off_is_answered_once_for_both_halves(redis_url: str, voice: np.ndarray) -> None:

@@ -386,6 +386,19 @@ def test_wave_is_answered_at_its_end_and_once() -> None:
     bench.only(StartTurn)
 
 
+def test_a_nod_is_a_turn_only_where_it_answers_a_question() -> None:
+    bench = Bench()
+    bench.send(Act("nod"))
+    bench.send(Act("nod", ended=True))
+    bench.hush(2000)
+    bench.none(StartTurn)
+    bench.send(Act("nod", answers=True))
+    assert bench.only(StartTurn)[1].acts == ("nod",)
+    bench.send(ReplyReady(1))
+    bench.send(Act("nod", ended=True, answers=True))
+    bench.only(ConfirmTurn)
+
+
 def test_long_wave_is_answered_while_it_lasts() -> None:
     bench = Bench()
     bench.send(Act("wave"))
