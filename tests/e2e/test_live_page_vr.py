@@ -83,6 +83,7 @@ def test_vr_is_entered_and_hands_and_head_go_up_as_measured_joints(live_url: str
     left_is_left = np.cross([0, 1, 0], ahead) @ (wrists[0] - wrists[1])
     assert left_is_left > 0
     live.until("log.some(m => m.type === 'epoch.start' && m.kind === 'greeting')", 20)
+    live.until("live.board.text.includes(document.getElementById('said').textContent || '?')", 30)
     live.page.evaluate("window.solamiLive.vr.leave()")
     live.until("!live.vr.active", 10)
     assert live.complaints == []

@@ -1,5 +1,6 @@
 /** The page's life: choose a character, talk, change settings, start again after an end. */
 
+import { Board } from './board.ts';
 import { wireControls } from './controls.ts';
 import type { Card } from './control.ts';
 import { loadOptions, type Options, saveOptions } from './options.ts';
@@ -25,6 +26,7 @@ export class App {
   readonly standIn = new StandIn();
   readonly vr: Immersive;
   readonly recording: Recording;
+  readonly board: Board;
   talk: Talk | null = null;
   private cards: Card[] = [];
   private card: Card | null = null;
@@ -38,8 +40,10 @@ export class App {
     this.world = new World(get<HTMLCanvasElement>('view'), (report) => this.talk?.report(report));
     this.vr = new Immersive(this.world, (epoch) => this.talk?.recentred(epoch));
     this.recording = new Recording(this.world);
+    this.board = new Board(this.world.stage.scene);
     this.world.watch(() => {
       this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
+      this.board.show(this.vr.active && this.options.captions ? this.view.lines() : []);
     });
     wireControls(this);
     addEventListener('pagehide', () => void this.talk?.stop());
@@ -64,10 +68,8 @@ export class App {
       setTimeout(() => void this.findCharacters(), RETRY_MS);
       return;
     }
-    for (const id of ['pick', 'character']) {
-      get(id).replaceChildren(...this.cards.map((card) => new Option(card.name, card.id)));
-    }
-    get('pick-label').hidden = this.cards.length < 2;
+    get('character').replaceChildren(...this.cards.map((card) => new Option(card.name, card.id)));
+    this.view.pick(this.cards, (id) => this.choose(id));
     const wanted = new URLSearchParams(location.search).get('character') ?? this.options.character;
     await this.show(this.cards.find((c) => c.id === wanted)?.id ?? this.cards[0].id);
   }
@@ -116,7 +118,8 @@ export class App {
     get('name').textContent = card.name;
     get('gate-title').textContent = `Talk with ${card.name}`;
     get('gate-text').textContent = firstSentence(card.description ?? '');
-    for (const picker of ['pick', 'character']) get<HTMLSelectElement>(picker).value = id;
+    get<HTMLSelectElement>('character').value = id;
+    this.view.picked(id);
     get<HTMLButtonElement>('start').disabled = false;
     this.options.character = id;
     this.used.clear();

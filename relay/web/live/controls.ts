@@ -29,9 +29,7 @@ export function wireControls(app: App): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-gesture]')) {
     button.onclick = () => app.standIn.do(button.dataset.gesture as Gesture);
   }
-  for (const picker of ['pick', 'character']) {
-    get<HTMLSelectElement>(picker).onchange = (event) => app.choose((event.target as HTMLSelectElement).value);
-  }
+  get<HTMLSelectElement>('character').onchange = (event) => app.choose((event.target as HTMLSelectElement).value);
   get('open-options').onclick = () => get<HTMLDialogElement>('options').showModal();
   get('save-30').onclick = () => void app.save(30_000);
   get('save-all').onclick = () => void app.save(Infinity);

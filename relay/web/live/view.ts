@@ -1,5 +1,6 @@
 /** What the page says besides the character: captions, state, notices, suggestions. Touches the DOM only on change. */
 
+import type { Line } from './board.ts';
 import type { Caption } from './playout.ts';
 
 export const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -90,6 +91,40 @@ export class View {
     box.querySelector('p')!.textContent = text;
     clearTimeout(this.fading.get(key));
     if (!lasting) this.fading.set(key, setTimeout(() => this.notice(key, ''), NOTICE_MS) as unknown as number);
+  }
+
+  /** What the page says now, for a board in VR: state, what was heard and said, the newest notice. */
+  lines(): Line[] {
+    const words = (id: string): string => get(id).textContent ?? '';
+    const notice = get('notices').lastElementChild?.querySelector('p')?.textContent ?? '';
+    const all: Line[] = [
+      { text: words('state'), colour: '#f4efe6c4', small: true },
+      { text: notice, colour: '#ffd9a8', small: true },
+      { text: words('heard'), colour: '#8fc7e8', small: true },
+      { text: words('said'), colour: '#f4efe6' },
+    ];
+    return all.filter((line) => line.text);
+  }
+
+  /** Offers the characters, where there are several. */
+  pick(cards: { id: string; name: string }[], choose: (id: string) => void): void {
+    const group = get('pick');
+    group.hidden = cards.length < 2;
+    group.replaceChildren(
+      ...cards.map((card) => {
+        const label = document.createElement('label');
+        const radio = document.createElement('input');
+        Object.assign(radio, { type: 'radio', name: 'pick', value: card.id });
+        radio.onchange = () => choose(card.id);
+        label.append(radio, card.name);
+        return label;
+      }),
+    );
+  }
+
+  /** Shows which one it is. */
+  picked(id: string): void {
+    for (const radio of document.querySelectorAll<HTMLInputElement>('#pick input')) radio.checked = radio.value === id;
   }
 
   /** Asks for the pairing code in place of the button that starts, or no longer. */

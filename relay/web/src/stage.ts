@@ -26,14 +26,14 @@ export type View = 'whole' | 'talk' | 'face';
 /** Where the camera looks (height and half height of what must be seen, metres) and from which side, degrees. */
 const VIEWS: Record<View, { y: number; half: number; turn: number; lift: number }> = {
   whole: { y: 0.7, half: 1.34, turn: 16, lift: 3 },
-  talk: { y: 1.3, half: 0.66, turn: 12, lift: 2 },
+  talk: { y: 1.33, half: 0.7, turn: 12, lift: 2 },
   face: { y: 1.6, half: 0.27, turn: 10, lift: 0 },
 };
 
-const SKY = new Color('#5d7482');
-const HAZE = new Color('#b9c6c8');
-const FLOOR = new Color('#8d979a');
-const NEAR = new Color('#cfd1cb');
+const SKY = new Color('#4d7596');
+const HAZE = new Color('#f0d3b0');
+const FLOOR = new Color('#aa9e95');
+const NEAR = new Color('#e0d8cc');
 
 export class Stage {
   readonly scene = new Scene();
@@ -114,8 +114,8 @@ export class Stage {
         void main() {
           float up = normalize(way).y;
           // the floor's far colour reaches up to the horizon, so that no edge shows
-          vec3 c = mix(floor, haze, smoothstep(0.0, 0.16, up));
-          gl_FragColor = vec4(mix(c, sky, smoothstep(0.10, 0.60, up)), 1.0);
+          vec3 c = mix(floor, haze, smoothstep(-0.02, 0.10, up));
+          gl_FragColor = vec4(mix(c, sky, smoothstep(0.05, 0.34, up)), 1.0);
           #include <colorspace_fragment>
         }`,
     });
