@@ -87,7 +87,9 @@ def test_a_body_is_worn_with_hands_and_face(live, data: Path, name: str, kind: s
         ("vrm0_minimal.vrm", "nothing to see"),
         ("vrm0_sphere.vrm", "no fingers"),
         ("vrm0_simple_morph.vrm", "no fingers"),
+        ("vrm0_triangle.vrm", "no fingers"),
         ("vrm1_isBinary_overridden.vrm", "no fingers"),
+        ("vrm1_isBinary_overrides.vrm", "no fingers"),
         ("vrm1_mtoon_uv_animation.vrm", "VRM 1.0"),
     ],
 )

@@ -122,6 +122,11 @@ async def test_only_a_paired_device_gets_a_session_and_talks_over_wss(lan: Lan):
     # one kind of token is never taken for the other
     status, _ = await lan.post(f"{lan.lan_url}/v1/sessions", ask, session["token"])
     assert status == 401
+    async with lan.http.get(f"{lan.lan_url}/v1/realtime?model=copper") as reply:
+        assert reply.status == 401
+    headers = {"Authorization": f"Bearer {paired['token']}"}
+    async with lan.http.ws_connect(f"{lan.lan_url}/v1/realtime?model=copper", headers=headers) as ws:
+        assert (await ws.receive_json(timeout=3))["type"] == "session.created"
     # this machine itself needs no code
     status, _ = await lan.post(f"{lan.url}/v1/sessions", ask)
     assert status == 201
