@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
+from solami_protocol.errors import ProtocolError
 from solami_protocol.media import AudioCodec, MediaFrame, audio_frame, audio_samples
-from solami_relay.opus import OpusEar
 from solami_relay.vad import RATE_HZ, FrameHeard, SpeechNetwork, VoiceActivity
 from solami_relay.vad_settings import VadSettings
 
@@ -23,7 +23,6 @@ class Microphone:
         self._pieces: deque[tuple[int, np.ndarray, int]] = deque()
         self._samples = 0
         self._sent = 0
-        self._opus: OpusEar | None = None
 
     @property
     def time_ms(self) -> float:
@@ -31,12 +30,10 @@ class Microphone:
         return self._samples * 1000 / RATE_HZ
 
     def push(self, frame: MediaFrame) -> list[FrameHeard]:
-        """Take in a frame; return the 10 ms frames that are decided by it. Raises ProtocolError: broken Opus."""
-        if frame.codec == AudioCodec.OPUS:
-            self._opus = self._opus or OpusEar()
-            pcm = self._opus.samples(frame)
-        else:
-            pcm = audio_samples(frame)
+        """Take in a frame; return the 10 ms frames that are decided by it. Raises ProtocolError for another codec."""
+        if frame.codec != AudioCodec.PCM16:
+            raise ProtocolError("codec", f"{frame.codec}, expected 0 PCM16: what is packed is unpacked before")
+        pcm = audio_samples(frame)
         self._pieces.append((self._samples, pcm, frame.pts_us))
         self._samples += len(pcm)
         oldest = self._samples - MEMORY_MS * RATE_HZ // 1000

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from solami_protocol.errors import ProtocolError
-from solami_protocol.media import AudioCodec, Flag, Kind, MediaFrame, audio_samples
+from solami_protocol.media import AudioCodec, Flag, Kind, MediaFrame, audio_frame, audio_samples
 
 __all__ = ["OpusEar", "OpusVoice"]
 
@@ -87,15 +87,15 @@ def _packet(payload: bytes, count: int, pts_us: int, epoch: int, flags: int) -> 
 
 
 class OpusEar:
-    """Unpacks a client's microphone to 16 kHz. A packet takes 0.05 ms, less than a hop to a thread and back."""
+    """Unpacks a client's microphone to 16 kHz; a packet takes 0.06 ms."""
 
     def __init__(self) -> None:
         self._decoder = av.CodecContext.create("libopus", "r")
         self._decoder.layout = "mono"  # type: ignore[attr-defined]
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=UP_HZ)
 
-    def samples(self, frame: MediaFrame) -> np.ndarray:
-        """Return the (N,) int16 samples of an Opus frame, N near its count.
+    def unpack(self, frame: MediaFrame) -> MediaFrame:
+        """Return an Opus frame as PCM16, with its pts and about as many samples.
 
         Raises ProtocolError when it holds no Opus packet, or one of another length than `count` says.
         """
@@ -109,4 +109,5 @@ class OpusEar:
         if length != frame.count:
             raise ProtocolError("count", f"{frame.count}, but the Opus packet holds {length} samples at 16 kHz")
         parts = [part.to_ndarray()[0] for sound in sounds for part in self._resampler.resample(sound)]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        pcm = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        return audio_frame(pcm, pts_us=frame.pts_us, epoch=frame.epoch, seq=frame.seq)

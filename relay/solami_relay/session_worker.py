@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ import aiohttp
 from solami_protocol.behaviours import BehaviourPack
 from solami_protocol.control import CharacterSet, ErrorMessage, Place, Playback, Scene, Space, TextInput, read_up
 from solami_protocol.errors import SolamiError
-from solami_protocol.media import Kind, MediaFrame, PoseCodec, decode_media, pose_frames
+from solami_protocol.media import AudioCodec, Kind, MediaFrame, PoseCodec, decode_media, pose_frames
 from solami_protocol.messages import Message
 from solami_relay.bus import Bus, Entry, Lease
 from solami_relay.downlink import Downlink
@@ -28,6 +29,7 @@ from solami_relay.face_side import FaceSide
 from solami_relay.health import Health
 from solami_relay.microphone import Microphone
 from solami_relay.model_side import ModelSide
+from solami_relay.opus import OpusEar
 from solami_relay.pack import fetch_pack, filler_of
 from solami_relay.place import before_user, in_new_space
 from solami_relay.presence import Presence
@@ -58,6 +60,8 @@ log = logging.getLogger(__name__)
 IDLE_TICK_S = 0.25
 MAX_INBOX = 4096
 CODECS = {"f32": PoseCodec.F32, "s48": PoseCodec.S48, "s32": PoseCodec.S32}
+
+_OPUS = bytes([Kind.AUDIO, AudioCodec.OPUS])
 
 Incoming = tuple[str, Any]
 
@@ -98,6 +102,7 @@ class SessionWorker:
             settings.turn, next_turn=next_turn, next_epoch=meta.epoch + 1, now_ms=self._now_ms()
         )  # fmt: skip
         self._mic = Microphone(settings.vad)
+        self._opus: OpusEar | None = None
         self._actions = SessionActions(
             bus, lease, self._down, self._model, self._mic, self._health, metrics, settings, self._open_epoch
         )
@@ -164,12 +169,26 @@ class SessionWorker:
                 pass
             self._filled.clear()
             while self._inbox:
-                self._take(*self._inbox.popleft())
+                what, content = self._inbox.popleft()
+                if _is_packed(content):
+                    content = await self._unpacked(content)
+                if content is not None:
+                    self._take(what, content)
             now_ms = self._now_ms()
             if now_ms - self._ticked_ms >= TICK_MS / 2:
                 self._ticked_ms = now_ms
                 self._step(Tick())
             self._send_due()
+
+    async def _unpacked(self, entry: Entry) -> Entry | None:
+        """Return packed sound as PCM, unpacked in a thread; None for what is no sound."""
+        self._opus = self._opus or OpusEar()
+        try:
+            frame = await asyncio.to_thread(self._opus.unpack, decode_media(entry.data))
+        except SolamiError as exc:
+            self._refuse(exc)
+            return None
+        return replace(entry, data=frame.encode())
 
     def _take(self, what: str, content: Any) -> None:
         match what:
@@ -202,8 +221,11 @@ class SessionWorker:
                 case "note":
                     self._take_note(json.loads(entry.data))
         except SolamiError as exc:
-            self._metrics.dropped.labels(exc.code).inc()
-            self._down.put(ErrorMessage(code=exc.code, message=str(exc)))
+            self._refuse(exc)
+
+    def _refuse(self, exc: SolamiError) -> None:
+        self._metrics.dropped.labels(exc.code).inc()
+        self._down.put(ErrorMessage(code=exc.code, message=str(exc)))
 
     def _take_media(self, entry: Entry) -> None:
         is_pose = entry.data[1:2] == bytes([Kind.POSE])
@@ -325,3 +347,8 @@ class SessionWorker:
         if player.ended:
             self._actions.player_done()
             self._step(EpochDrained(player.head.epoch, player.sent_ms))
+
+
+def _is_packed(content: Any) -> bool:
+    """Return True for an entry that holds sound as Opus (kind and codec are the second and third byte of a frame)."""
+    return isinstance(content, Entry) and content.kind == "media" and content.data[1:3] == _OPUS

@@ -10,7 +10,7 @@ import pytest
 
 from solami_protocol.control import EpochEnd
 from solami_protocol.errors import ProtocolError
-from solami_protocol.media import AudioCodec, Kind, MediaFrame, audio_frame, decode_media
+from solami_protocol.media import AudioCodec, Kind, MediaFrame, audio_frame, audio_samples, decode_media
 from solami_relay.downlink import Downlink
 from solami_relay.entries import Lease
 from solami_relay.opus import OpusEar, OpusVoice
@@ -104,13 +104,13 @@ def test_a_microphones_packets_are_heard_and_broken_ones_refused():
     def up(payload: bytes, count: int = 320) -> MediaFrame:
         return MediaFrame(kind=Kind.AUDIO, codec=AudioCodec.OPUS, payload=payload, count=count, pts_us=0)
 
-    heard = np.concatenate([ear.samples(up(payload)) for payload in frames])
+    heard = np.concatenate([audio_samples(ear.unpack(up(payload))) for payload in frames])
     assert abs(len(heard) - len(pcm)) <= 48
     assert 90 <= offset(heard, pcm) <= 140, "libopus' lookahead and the filter of the resampler"
     for payload, count in ((b"", 320), (bytes([0xFF]) * 5, 320), (frames[3], 160), (frames[3], 960)):
         with pytest.raises(ProtocolError):
-            ear.samples(up(payload, count))
-    assert len(ear.samples(up(frames[4]))), "what is broken breaks nothing else"
+            ear.unpack(up(payload, count))
+    assert ear.unpack(up(frames[4])).count, "what is broken breaks nothing else"
 
 
 class FakeBus:
