@@ -33,7 +33,7 @@ class OpusVoice:
     def pack(self, frame: MediaFrame) -> list[MediaFrame]:
         """Return the packets that a PCM16 frame completes; all that is left with the last one of its epoch."""
         if frame.epoch != self._epoch or not self._open:
-            self._begin(frame.epoch)
+            self._begin(frame)
         pcm = audio_samples(frame)
         self._waiting = np.concatenate([self._waiting, pcm])
         self._taken += len(pcm)
@@ -54,8 +54,8 @@ class OpusVoice:
             packets[-1] = _packet(last.payload, count, last.pts_us, epoch, Flag.LAST)
         return packets
 
-    def _begin(self, epoch: int) -> None:
-        self._epoch, self._open = epoch, True
+    def _begin(self, first: MediaFrame) -> None:
+        self._epoch, self._open = first.epoch, True
         self._encoder = av.CodecContext.create("libopus", "w")
         self._encoder.sample_rate = DOWN_HZ  # type: ignore[attr-defined]
         self._encoder.layout = "mono"  # type: ignore[attr-defined]
@@ -64,8 +64,8 @@ class OpusVoice:
         self._encoder.options = {"application": "voip"}
         self._encoder.open()
         self._waiting = np.zeros(0, np.int16)
-        self._taken = 0
-        self._sent_to = -LOOKAHEAD  # sample behind the last packet, as it is decoded
+        self._taken = round(first.pts_us * DOWN_HZ / 1_000_000)
+        self._sent_to = self._taken - LOOKAHEAD  # sample behind the last packet, as it is decoded
 
     def _encode(self) -> list[MediaFrame]:
         out = []

@@ -89,6 +89,14 @@ def test_an_epoch_that_was_cut_short_ends_when_it_is_said_to_end():
     assert abs(offset(unpacked(again), pcm)) <= 6, "the next epoch knows nothing of this one"
 
 
+def test_packing_may_begin_in_mid_epoch():
+    packer, pcm = OpusVoice(), voice(1.0)
+    packets = [p for frame in chunks(pcm)[2:] for p in packer.pack(frame)]
+    heard = unpacked(packets)
+    assert len(heard) == len(pcm)
+    assert abs(offset(heard[6400:], pcm[6400:])) <= 6
+
+
 def test_a_microphones_packets_are_heard_and_broken_ones_refused():
     encoder = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = 16_000, "mono", "s16"
