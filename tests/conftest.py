@@ -50,7 +50,7 @@ def stack() -> Iterator[Running]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), name="stack")
     thread.start()
-    assert ready.wait(90)
+    assert ready.wait(240)
     if isinstance(box[0], BaseException):
         thread.join()
         raise box[0]

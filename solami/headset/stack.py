@@ -18,7 +18,7 @@ from solami_protocol.errors import SolamiError, Unavailable
 
 __all__ = ["Part", "Stack", "StackOptions", "relay_url", "running_stack"]
 
-READY_S = 60.0
+READY_S = 180.0  # a laptop that trains a network beside it takes its time
 STOP_S = 5.0
 TAIL_LINES = 30
 PR_SET_PDEATHSIG = 1

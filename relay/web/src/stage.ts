@@ -2,24 +2,22 @@
 
 import {
   NeutralToneMapping,
-  BackSide,
   CircleGeometry,
   Color,
   DirectionalLight,
   HemisphereLight,
   Mesh,
-  MeshBasicMaterial,
   PCFShadowMap,
   PerspectiveCamera,
   PlaneGeometry,
-  PMREMGenerator,
   Scene,
   ShaderMaterial,
   ShadowMaterial,
-  SphereGeometry,
   WebGLRenderer,
 } from 'three';
 import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
+import { environment } from './environment.ts';
+import { FLOOR, sky } from './sky.ts';
 
 export type View = 'whole' | 'talk' | 'face';
 
@@ -30,9 +28,6 @@ const VIEWS: Record<View, { y: number; half: number; turn: number; lift: number 
   face: { y: 1.6, half: 0.27, turn: 10, lift: 0 },
 };
 
-const SKY = new Color('#4d7596');
-const HAZE = new Color('#f0d3b0');
-const FLOOR = new Color('#aa9e95');
 const NEAR = new Color('#e0d8cc');
 
 export class Stage {
@@ -104,34 +99,10 @@ export class Stage {
   }
 
   private backdrop(): void {
-    const material = new ShaderMaterial({
-      side: BackSide,
-      depthWrite: false,
-      uniforms: { sky: { value: SKY }, haze: { value: HAZE }, floor: { value: FLOOR } },
-      vertexShader: `varying vec3 way;
-        void main() { way = normalize(position); gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }`,
-      fragmentShader: `varying vec3 way; uniform vec3 sky, haze, floor;
-        void main() {
-          float up = normalize(way).y;
-          // the floor's far colour reaches up to the horizon, so that no edge shows
-          vec3 c = mix(floor, haze, smoothstep(-0.02, 0.10, up));
-          gl_FragColor = vec4(mix(c, sky, smoothstep(0.05, 0.34, up)), 1.0);
-          #include <colorspace_fragment>
-        }`,
-    });
-    const dome = new Mesh(new SphereGeometry(30, 32, 24), material);
-    dome.position.y = 0.6;
-    this.scene.add(dome);
-    // the same dome, blurred, is what shiny surfaces reflect
-    const pmrem = new PMREMGenerator(this.renderer);
-    const light = new Scene();
-    light.add(dome.clone());
-    const softbox = new Mesh(new SphereGeometry(2.2, 16, 12), new MeshBasicMaterial({ color: new Color(6, 5.6, 5) }));
-    softbox.position.set(-6, 8, 7);
-    light.add(softbox);
-    this.scene.environment = pmrem.fromScene(light, 0.03).texture;
-    this.scene.environmentIntensity = 0.55;
-    pmrem.dispose();
+    this.scene.add(sky());
+    const { texture, brightest } = environment();
+    this.scene.environment = texture;
+    this.scene.environmentIntensity = 0.55 * brightest;
   }
 
   private lights(): void {
@@ -139,7 +110,7 @@ export class Stage {
     key.position.set(-1.6, 3.4, 2.8);
     key.target.position.set(0, 1, 0);
     key.castShadow = true;
-    key.shadow.mapSize.set(2048, 2048);
+    key.shadow.mapSize.set(1024, 1024);
     Object.assign(key.shadow.camera, { left: -1.3, right: 1.3, top: 1.3, bottom: -1.3, near: 1, far: 8 });
     key.shadow.bias = -0.0006;
     key.shadow.normalBias = 0.012;
