@@ -51,10 +51,12 @@ def test_a_conversation_is_saved_as_a_page_and_as_a_model(live_url: str, open_li
     assert {"rotation", "translation", "weights"} <= paths
     ends = [gltf["accessors"][s["input"]]["max"][0] for s in clip["samplers"]]
     assert max(ends) == pytest.approx(seconds, abs=0.2), "body and sound are of one length"
-    opened = live.page.context.browser.new_page(viewport={"width": 320, "height": 220})
+    browser = live.page.context.browser
+    live.page.close()  # both at once would draw for each other's time
+    opened = browser.new_page(viewport={"width": 320, "height": 220})
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.goto(page.as_uri())
+    opened.goto(page.as_uri(), timeout=120_000)
     opened.wait_for_function("window.solamiReady", timeout=90_000)
     opened.evaluate("solamiSeek(1.5)")
     assert json.loads(opened.evaluate("JSON.stringify(solamiShown())"))
