@@ -119,7 +119,7 @@ def seam_figures(tokenizer: MotionTokenizer, clips: Sequence[Clip]) -> dict[str,
     """Return the jumps where a reply follows another motion, over the 99th percentile of the reply's recording.
 
     Each clip is played as a reply after the one before it was shown, as `ReplyDecoder` does it; the worst of all seams
-    is given. Nothing for tokenizers that cannot stream a body, or fewer than two clips.
+    and their median is given. Nothing for tokenizers that cannot stream a body, or fewer than two clips.
     """
     if tokenizer.settings.features != "body" or tokenizer.settings.network != "causal" or len(clips) < 2:
         return {}
@@ -131,7 +131,12 @@ def seam_figures(tokenizer: MotionTokenizer, clips: Sequence[Clip]) -> dict[str,
         usual = np.percentile(_jumps(clip), 99, axis=0)
         pose.append(jump.pose_m / usual[0])
         velocity.append(jump.velocity_m_s / usual[1])
-    return {"seam_pose_ratio": float(max(pose)), "seam_velocity_ratio": float(max(velocity))}
+    return {
+        "seam_pose_ratio": float(max(pose)),
+        "seam_velocity_ratio": float(max(velocity)),
+        "seam_pose_ratio_p50": float(np.median(pose)),
+        "seam_velocity_ratio_p50": float(np.median(velocity)),
+    }
 
 
 def _jumps(clip: Clip) -> np.ndarray:
