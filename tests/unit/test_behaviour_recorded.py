@@ -30,6 +30,7 @@ from solami_tokenizers.motion.pretrained import save
 from solami_tokenizers.motion.seams import seam_jump
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
+from solami_tokenizers.motion.tokenizer_folder import shipped_names
 
 STROKE_MS = 1500.0
 ARM = [JOINT_INDEX[f"right_{name}"] for name in ("collar", "shoulder", "elbow", "wrist")]
@@ -228,6 +229,9 @@ def test_the_bank_that_ships_fits_the_weights_that_ship() -> None:
         assert recorded_gestures() == {}
         pytest.skip("no gesture bank in this checkout")
     bank = read_bank(path)
+    if bank.tokenizer not in shipped_names():
+        assert recorded_gestures() == {}
+        pytest.skip(f"no weights of {bank.tokenizer} in this checkout")
     assert weights_mark(bank.tokenizer) == bank.weights_sha256
     names = {gesture.name for gesture in bank.gestures}
     assert names >= {"wave_right", "wave_left", "wave_both", "raise_right", "raise_left"}
