@@ -125,7 +125,7 @@ def test_compare_writes_a_page_of_its_own(data: Path, folders: dict[str, Path], 
 def test_faults_are_said_in_one_line(data: Path, tmp_path: Path) -> None:
     for args, words in (
         (("eval", "body-9000"), "neither a folder nor a tokenizer"),
-        (("train", str(CONFIGS[0]), "data=nowhere"), "nowhere"),
+        (("train", str(CONFIGS[0]), "data=nowhere", f"out={tmp_path}"), "nowhere"),
         (("train", str(CONFIGS[0]), f"data={data}", "stepz=3"), "did you mean 'steps'"),
     ):
         done = invoke(*args)

@@ -111,6 +111,12 @@ class Quantiser(nn.Module):
             # a codebook is filled from the first batch that it sees, so the first one leaves none out
             self.inner.quantize_dropout = self.settings.drop and ready and self.settings.depth > 1
 
+    def let_rest(self) -> None:
+        """Revive no code any more."""
+        for module in self.inner.modules():
+            if hasattr(module, "threshold_ema_dead_code"):  # the library's codebooks, whatever their class
+                setattr(module, "threshold_ema_dead_code", 0)  # noqa: B010
+
     def latents_of(self, codes: Tensor) -> Tensor:
         """Return latents (B, T, D) float32 of codes (B, T, Q); the caller has checked them."""
         if isinstance(self.inner, FSQ):

@@ -101,6 +101,8 @@ class Trainer:
         batch = (self._fixed or self._draw()).to(self.team.device)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(s, share)
+        if share >= s.revive:
+            self.tokenizer.quantiser.let_rest()
         self.tokenizer.train()
         noise, swap = (0.0, 0.0) if self.overfit else (s.augment.noise, s.augment.code_swap)
         with torch.autocast(torch.device(self.team.device).type, torch.bfloat16, enabled=s.precision == "bf16"):
