@@ -292,15 +292,8 @@ def pack(
     out: Annotated[Path, typer.Argument(help="Folder to write, e.g. tokenizers/solami_tokenizers/weights/body-512.")],
 ) -> None:
     """Write a trained tokenizer for shipping: bfloat16 weights, config and model card, half the size."""
-    import torch
-
     from solami.cli.console import console, fail_politely
-    from solami_tokenizers.motion.pretrained import save
-    from solami_tokenizers.motion.tokenizer import MotionTokenizer
-    from solami_tokenizers.motion.tokenizer_folder import CARD, folder_of
+    from solami_tokenizers.motion import pretrained
 
     with fail_politely():
-        card = folder_of(name) / CARD
-        save(MotionTokenizer.from_pretrained(name), out, card.read_text() if card.exists() else "", torch.bfloat16)
-        size_mb = sum(file.stat().st_size for file in out.iterdir()) / 1e6
-        console.print(f"{out}: {size_mb:.1f} MB", markup=False)
+        console.print(f"{out}: {pretrained.pack(name, out) / 1e6:.1f} MB", markup=False)

@@ -20,7 +20,7 @@ from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
 from solami_tokenizers.motion.tokenizer_folder import CARD, CONFIG, WEIGHTS, config_of, folder_of, read_settings
 
-__all__ = ["build", "load", "save"]
+__all__ = ["build", "load", "pack", "save"]
 
 # running sums of the codebook: training resumes from its own checkpoints, decoding needs none of them
 _TRAINING_ONLY = ("embed_avg", "cluster_size", "initted")
@@ -51,6 +51,13 @@ def load(name: Path | str) -> MotionTokenizer:
     settings = _settings(folder / CONFIG)
     tensors = _tensors(folder / WEIGHTS)
     return build(settings, tensors, str(folder / WEIGHTS))
+
+
+def pack(name: Path | str, folder: Path) -> int:
+    """Write a tokenizer and its card into a folder for shipping, weights in bfloat16; return the folder's bytes."""
+    card = folder_of(name) / CARD
+    save(load(name), folder, card.read_text() if card.exists() else "", torch.bfloat16)
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def build(settings: TokenizerSettings, tensors: dict[str, Tensor], where: str) -> MotionTokenizer:
