@@ -400,6 +400,7 @@ async def test_a_spoken_turn_is_answered_on_one_timeline(redis_url: str, voice: 
         h.client.say(voice)
         (end,) = await h.client.wait(control.EpochEnd)
         await h.client.wait(control.TurnDone, turn=1)
+        await h.client.wait(control.State, state="idle")
         kinds = [type(m).__name__ if isinstance(m, Message) else m.kind.name for _, m in h.client.got]
         assert kinds.index("EpochStart") < kinds.index("POSE") < kinds.index("FACE") < kinds.index("AUDIO")
         audio, pose, faces = (h.client.frames(end.epoch, k) for k in media.Kind)
