@@ -24,6 +24,7 @@ def endpoint(
 
     from solami.cli.console import console, fail_politely
     from solami.cli.endpoint_trial import figures, items_of, run_item
+    from solami.headset.talk import machine, versions
 
     with fail_politely():
         made = items_of(data, items)
@@ -32,7 +33,9 @@ def endpoint(
         for group in dict.fromkeys(item.group for item in made):
             rows[group] = figures([o for o in outcomes if o.item.group == group])
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+        out.write_text(
+            json.dumps({"machine": machine(), "versions": versions(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        )
     console.print(_table(rows))
     console.print(f"written: {out}", markup=False)
 

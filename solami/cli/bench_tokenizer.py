@@ -116,6 +116,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from rich.progress import track
 
     from solami.cli.console import errors
+    from solami.headset.talk import machine
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
     from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
@@ -145,7 +146,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     for name in BASELINES if baselines else ():
         found = evaluate_baseline(name, data, splits)
         rows[name] = {**found[_HEADLINE], "splits": found}
-    return {"machine": _machine(), "versions": _versions(), "rows": rows}
+    return {"machine": machine() | {"threads": 1}, "versions": _versions(), "rows": rows}
 
 
 def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seconds: float) -> None:
@@ -169,20 +170,6 @@ def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seco
         replace(data, hands=None).save(path)
         for row, found in compare_training(known, path, seconds).items():
             rows[row] |= found
-
-
-def _machine() -> dict[str, Any]:
-    import os
-    import platform
-
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo", "model name")), platform.machine())
-    memory = next((int(line.split()[1]) >> 10 for line in _lines("/proc/meminfo", "MemTotal")), 0)
-    return {"cores": os.cpu_count(), "memory_mb": memory, "cpu": model, "threads": 1}
-
-
-def _lines(path: str, start: str) -> list[str]:
-    file = Path(path)
-    return [line for line in file.read_text().splitlines() if line.startswith(start)] if file.exists() else []
 
 
 def _versions() -> dict[str, str]:
