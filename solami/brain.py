@@ -27,6 +27,7 @@ __all__ = [
     "Text",
     "Turn",
     "View",
+    "Works",
 ]
 
 Cause = Literal["voice", "act", "text", "timer"]
@@ -147,7 +148,14 @@ class Degraded:
     why: str
 
 
-ReplyEvent = Text | Phones | Speech | Pose | Gesture | Affect | Degraded
+@dataclass(frozen=True, slots=True)
+class Works:
+    """A part did its work in this reply: news where an earlier reply had to do without it."""
+
+    part: str
+
+
+ReplyEvent = Text | Phones | Speech | Pose | Gesture | Affect | Degraded | Works
 
 
 class Brain(Protocol):

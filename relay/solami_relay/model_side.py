@@ -19,6 +19,7 @@ from solami_protocol.live import (
     LiveError,
     LiveHeard,
     LiveOpen,
+    LiveRestored,
     LiveResume,
     LiveStart,
     LiveText,
@@ -83,6 +84,7 @@ class ModelSide:
         self._face = face
         self._health = health
         self._history: deque[Exchange] = deque(maxlen=HISTORY)
+        self._declared: set[str] = set()  # parts of the model server that it called degraded
         self._reply_number = 0
         self.turns: dict[int, TurnLog] = {}
         self.replies: dict[int, Reply] = {}
@@ -192,7 +194,9 @@ class ModelSide:
         """Return what an event of the link means: events for turn taking, messages for the client."""
         match event:
             case LinkUp(opened=Opened()):
-                self._health.restored(PART)
+                for part in (PART, *self._declared):  # a new session there says again what does not work
+                    self._health.restored(part)
+                self._declared.clear()
                 return [ModelBack()]
             case LinkDown(why=why):
                 self._health.degraded(PART, f"the character cannot think until it is back: {why}")
@@ -242,7 +246,11 @@ class ModelSide:
                 if (log := self.turns.get(turn)) is not None:
                     log.stale = max(0, log.stale - 1)
             case LiveDegraded(part=part, why=why):
+                self._declared.add(part)
                 self._health.degraded(part, why)
+            case LiveRestored(part=part):
+                self._declared.discard(part)
+                self._health.restored(part)
             case LiveError(turn=turn, code=code, message=text) if turn is not None:
                 return [ReplyFailed(turn, code, text)]
             case LiveError(code=code, message=text):
@@ -274,7 +282,9 @@ class ModelSide:
             case ReplyEnd():
                 reply.ended = True
                 self._face.end(reply)
-                if not reply.frames:
+                if reply.frames:
+                    self._health.restored(PART)
+                else:
                     return [ReplyFailed(reply.turn, "empty_reply", "the character had nothing to say")]
         return self._ready(reply)
 

@@ -28,6 +28,7 @@ from solami.brain import (
     Text,
     Turn,
     View,
+    Works,
 )
 from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
@@ -97,7 +98,7 @@ class AgentBrain:
                     sentence = await upcoming
                     if sentence is None:
                         break
-                    if isinstance(sentence, Degraded):
+                    if isinstance(sentence, (Degraded, Works)):
                         yield sentence
                     elif isinstance(sentence, Watch):
                         async for event in self._watch(sentence, stage, turn.view):
@@ -148,6 +149,9 @@ class AgentBrain:
             if why and not stage.told_voice:
                 stage.told_voice = True
                 yield Degraded("voice", why)
+            elif not why and not stage.told_voice and not stage.heard_voice:
+                stage.heard_voice = True
+                yield Works("voice")
             found = strokes(marked, placed, tokens, sentence.may_wave, stage.next_seed())
             tokens += sum(token_count(piece.text) for piece in placed)
             gestures = [event for stroke in found if (event := stage.cue(stroke.gesture, stroke.times_ms))]
@@ -221,6 +225,7 @@ class _Stage:
         self._began_s: float | None = None
         self._ahead_m = 0.0
         self.told_voice = False
+        self.heard_voice = False
         """It was said that another voice speaks."""
 
     @property

@@ -21,5 +21,5 @@ def card_voice(card: Card) -> Voice:
         speaker=voice.speaker or "",
         rate=voice.rate,
         pitch=voice.pitch,
-        reference=voice.reference or "",
+        reference=str(card.reference or ""),
     )

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from solami.behaviour import GESTURES
-from solami.brain import Degraded, Exchange, Turn
+from solami.brain import Degraded, Exchange, Turn, Works
 from solami.characters import Card
 from solami.speech.breaker import Breaker
 from solami_protocol.errors import Unavailable
@@ -45,12 +45,12 @@ class WordSource:
         self._card, self._dialogue, self._chat = card, dialogue, chat
         self._breaker = breaker or Breaker()
 
-    async def sentences(self, turn: Turn) -> AsyncGenerator[Sentence | Watch | Degraded, None]:
+    async def sentences(self, turn: Turn) -> AsyncGenerator[Sentence | Watch | Degraded | Works, None]:
         """Yield what to say to `turn`, sentence by sentence.
 
         A game is played whoever answers otherwise; greetings and answers to gestures come from the card at once. For
         words the language model is asked; when it fails before its first sentence the card answers, when it breaks off
-        later the reply ends there; both times a `Degraded` says so.
+        later the reply ends there; both times a `Degraded` says so, and a `Works` that it answered to the end.
         """
         waved = any(act.name == "wave" for act in turn.acts)
         game = game_asked(turn)
@@ -74,6 +74,8 @@ class WordSource:
                     # a model greets whom it likes; a wave stays an answer to a wave
                     yield Sentence(_waving(raw) if waved and said == 1 else raw, waved)
             self._breaker.worked()
+            if said:
+                yield Works("llm")
         except Unavailable as exc:
             if not self._breaker.open:
                 self._breaker.failed()

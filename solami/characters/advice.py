@@ -19,6 +19,8 @@ def advice(card: Card, file: Path | None = None) -> list[str]:
         for key, near in unknown_keys(yaml.safe_load(file.read_text(encoding="utf-8"))):
             hint = f"; did you mean {near!r}?" if near else ""
             out.append(f"the key {key!r} is not ours and is kept under extensions{hint}")
+    if card.reference is not None and not card.reference.is_file():
+        out.append(f"voice.reference: there is no recording {card.reference}; it is looked for beside the card's file")
     if not card.examples:
         out.append("no examples: without a language model the character has nothing to answer")
     thin = [example.id or example.user[0] for example in card.examples if len(example.user) < 3]

@@ -8,7 +8,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from solami_protocol.errors import InputError
 
@@ -179,8 +188,23 @@ class Card(_Part):
     affect: dict[str, Weight] = {}
     """How the character feels when nothing else is known."""
     extensions: dict[str, Any] = {}
+    _folder: Path | None = PrivateAttr(None)  # where the card's file lies; no part of what it says
 
     _lists = field_validator("opening", mode="before")(_listed)
+
+    @property
+    def reference(self) -> Path | None:
+        """The recording to speak like, as a path to open: a relative one lies beside the card's file."""
+        named = self.voice.reference
+        return (self._folder or Path()) / named if named else None
+
+    def found_in(self, folder: Path) -> Self:
+        """Return the card as one whose file lies in `folder`; that matters only where it names files."""
+        if self.voice.reference is None:
+            return self
+        card = self.model_copy()
+        card._folder = folder
+        return card
 
     @model_validator(mode="before")
     @classmethod
@@ -247,4 +271,4 @@ def load_card(path: Path) -> Card:
         raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise InputError(f"{path}: not UTF-8 text (byte {exc.start}); save the card as UTF-8") from exc
-    return parse_card(text, str(path), path.stem)
+    return parse_card(text, str(path), path.stem).found_in(path.parent)

@@ -45,7 +45,7 @@ def read_foreign_card(path: Path) -> Card:
         data = json.loads(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError) as exc:
         raise InputError(f"{path}: neither a PNG nor JSON: {exc}") from exc
-    return card_from_json(data, str(path), path.stem)
+    return card_from_json(data, str(path), path.stem).found_in(path.parent)
 
 
 def card_from_json(document: Any, source: str, card_id: str = "") -> Card:

@@ -11,6 +11,7 @@ from solami.brain import Act, Exchange, Turn
 from solami.perception import Percept, Perception
 from solami.perception.tracking import usable
 from solami.server.engines import Engines
+from solami.server.faults import Faults
 from solami.server.heard import heard_text
 from solami.server.live_turn import LiveTurn
 from solami.server.seen import describe, pose_times_us
@@ -112,6 +113,7 @@ class LiveSession:
         self._history: deque[Exchange] = deque(
             (Exchange(e.user, e.character, e.interrupted) for e in hello.history), maxlen=HISTORY
         )
+        self._faults = Faults()
         self._perception = Perception()
         self._view = UserView()
         self._seen: deque[tuple[float, Act]] = deque(maxlen=16)
@@ -132,7 +134,7 @@ class LiveSession:
 
     async def send(self, message: Outgoing) -> None:
         """Send one message; media frames get the socket's next seq."""
-        if self._ws.closed:
+        if self._ws.closed or not self._faults.news(message):
             return
         try:
             if isinstance(message, Message):

@@ -12,7 +12,16 @@ from solami.server.engines import Engines
 from solami.server.hearing import Hearing
 from solami.server.tape import Outgoing, Tape
 from solami.speech import Recogniser, Transcript
-from solami_protocol.live import LiveDegraded, LiveError, LiveStart, Partial, Resumed, TranscriptSeen, WordTime
+from solami_protocol.live import (
+    LiveDegraded,
+    LiveError,
+    LiveRestored,
+    LiveStart,
+    Partial,
+    Resumed,
+    TranscriptSeen,
+    WordTime,
+)
 
 __all__ = ["LiveTurn", "Send"]
 
@@ -89,6 +98,8 @@ class LiveTurn:
         self.text = heard.text
         if heard.degraded:
             await self._send(LiveDegraded(part="recogniser", why=heard.degraded))
+        elif heard.text:
+            await self._send(LiveRestored(part="recogniser"))
         words = [WordTime(w=w.w, t_ms=w.t_ms, d_ms=w.d_ms) for w in heard.words]
         await self._send(
             TranscriptSeen(

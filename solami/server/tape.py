@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from solami.brain import Affect, Brain, Degraded, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn
+from solami.brain import Affect, Brain, Degraded, Gesture, Phones, Pose, ReplyEvent, Speech, Text, Turn, Works
 from solami_protocol.errors import SolamiError
 from solami_protocol.live import (
     LiveDegraded,
     LiveError,
+    LiveRestored,
     PhoneTime,
     ReplyAffect,
     ReplyEnd,
@@ -47,6 +48,8 @@ def reply_messages(turn: int, event: ReplyEvent) -> list[Outgoing]:
             return [ReplyGesture(turn=turn, name=name, stroke_ms=stroke_ms)]
         case Degraded(part, why):
             return [LiveDegraded(part=part, why=why)]
+        case Works(part):
+            return [LiveRestored(part=part)]
         case Speech(pcm, t_ms):
             return _audio(turn, pcm, t_ms)
         case Pose():

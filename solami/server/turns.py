@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from solami.brain import Act, Exchange, Turn
 from solami.perception import Perception
 from solami.server.engines import Engines
+from solami.server.faults import Faults
 from solami.server.live import ENGINES
 from solami.server.seen import describe, pose_times_us
 from solami.server.tape import Outgoing, Tape
@@ -146,9 +147,11 @@ async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes])
     )
     tape = Tape(engines.brain(card, asked.brain), turn)
     tape.begin(engines.settings.turn_limit_s, lambda exc: engines.failed("brain", exc))
+    faults = Faults()
     try:
         async for message in tape.play():
-            yield message
+            if faults.news(message):
+                yield message
     finally:
         await tape.stop()
 

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import aiohttp
 import numpy as np
@@ -21,10 +23,12 @@ from solami_protocol.behaviours import BehaviourPack
 from solami_protocol.live import (
     LiveCancel,
     LiveConfirm,
+    LiveDegraded,
     LiveEnd,
     LiveError,
     LiveHeard,
     LiveOpen,
+    LiveRestored,
     LiveResume,
     LiveServerMessage,
     LiveStart,
@@ -46,10 +50,10 @@ WORDS = "what do you do all day"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+@contextmanager
+def served(*settings: str) -> Iterator[str]:
     env = {**os.environ, "SOLAMI_SERVICE_TOKEN": TOKEN}
-    command = [sys.executable, "-m", "solami.server", "port=0", "max_turns=2"]
+    command = [sys.executable, "-m", "solami.server", "port=0", "max_turns=2", *settings]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -57,6 +61,12 @@ def server() -> Iterator[str]:
         yield line.split()[1]
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with served() as address:
+        yield address
 
 
 @pytest.fixture
@@ -205,6 +215,51 @@ async def live(http: aiohttp.ClientSession) -> AsyncIterator[Live]:
         await socket.send(LiveOpen(session="s", character="copper"))
         await socket.until(object)
         yield socket
+
+
+@contextmanager
+def endpoint_voice(faults: list[int]) -> Iterator[str]:
+    """Serve the protocol of an endpoint voice; first it answers with the statuses in `faults`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if faults:
+                self.send_error(faults.pop())
+                return
+            sound = wav(synthesise(asked["input"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "audio/wav")
+            self.send_header("Content-Length", str(len(sound)))
+            self.end_headers()
+            self.wfile.write(sound)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def test_a_voice_that_fails_and_is_well_again_is_told_both_times() -> None:
+    faults: list[int] = []
+    with endpoint_voice(faults) as url, served(f"speech.synthesiser={url}") as address:
+        async with aiohttp.ClientSession(address, headers=HEADERS) as http, live(http) as socket:
+            faults.append(500)
+            for turn in (1, 2, 3):
+                await socket.send(LiveStart(turn=turn, cause="text"), LiveText(turn=turn, text="hello"))
+                await socket.until(ReplyEnd)
+    parts = [m for m in socket.seen if isinstance(m, (LiveDegraded, LiveRestored, ReplyEnd))]
+    assert [type(m).__name__ for m in parts] == [
+        "LiveDegraded", "ReplyEnd", "LiveRestored", "ReplyEnd", "ReplyEnd"
+    ]  # fmt: skip
+    assert {m.part for m in parts if not isinstance(m, ReplyEnd)} == {"voice"}
 
 
 async def test_a_spoken_turn_eager_resumed_and_confirmed(http: aiohttp.ClientSession) -> None:

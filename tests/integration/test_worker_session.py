@@ -91,8 +91,12 @@ class Services:
 
     async def see(self, act: live.ActSeen) -> None:
         """Tell every worker that the user did something."""
+        await self.tell(live.PerceptSeen(turn=0, acts=[act]))
+
+    async def tell(self, message: Message) -> None:
+        """Tell every worker something."""
         for ws in self.live_sockets:
-            await ws.send_str(live.PerceptSeen(turn=0, acts=[act]).encode())
+            await ws.send_str(message.encode())
 
     async def _behaviours(self, request: web.Request) -> web.Response:
         if request.match_info["id"] not in ("copper", "bramble"):
@@ -523,6 +527,18 @@ async def test_face_service_killed_in_mid_reply(redis_url: str) -> None:
         assert sum(f.count for f in h.client.frames(end.epoch, media.Kind.FACE)) == 120
         await h.client.wait(control.Degraded, part="audio2face")
         await h.client.wait(control.Restored, part="audio2face")
+
+
+async def test_a_part_of_the_model_server_that_works_again_is_said(redis_url: str) -> None:
+    async with house(redis_url) as h:
+        for times in (1, 2):
+            await h.services.tell(live.LiveDegraded(part="voice", why="HTTP 500"))
+            await h.client.wait(control.Degraded, times, part="voice")
+            if times == 1:
+                await h.services.tell(live.LiveRestored(part="voice"))
+            else:
+                cut(h.services.sockets)  # a new session there knows nothing of the fault
+            await h.client.wait(control.Restored, times, part="voice")
 
 
 async def test_model_server_killed_in_mid_reply_is_said_and_the_session_goes_on(redis_url: str) -> None:

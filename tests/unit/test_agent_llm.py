@@ -14,7 +14,7 @@ from solami.agent.dialogue import Dialogue
 from solami.agent.llm import ChatClient, ChatSettings
 from solami.agent.prompt import chat_messages, system_prompt
 from solami.agent.source import Sentence, WordSource
-from solami.brain import Act, Degraded, Exchange, Turn
+from solami.brain import Act, Degraded, Exchange, Turn, Works
 from solami.characters import load_library
 from solami.speech.breaker import Breaker
 from solami_protocol.errors import Unavailable
@@ -170,7 +170,7 @@ def source(client: ChatClient, **breaker: Any) -> WordSource:
     return WordSource(COPPER, Dialogue(COPPER, None), client, Breaker(**breaker))
 
 
-async def words(source: WordSource, **turn: Any) -> list[Sentence | Degraded]:
+async def words(source: WordSource, **turn: Any) -> list[Sentence | Degraded | Works]:
     turn = {"number": 1, "cause": "voice", "text": "hello", **turn}
     return [item async for item in source.sentences(Turn(**turn))]
 
@@ -183,6 +183,11 @@ async def test_failing_model_is_replaced_and_said() -> None:
     assert "HTTP 500" in items[0].why
     spoken = " ".join(item.raw for item in items[1:] if isinstance(item, Sentence))
     assert spoken in COPPER.lines.confused
+
+
+async def test_a_model_that_answers_to_the_end_works() -> None:
+    async with endpoint(streaming(["One. Two."])) as client:
+        assert (await words(source(client)))[-1] == Works("llm")
 
 
 async def test_half_a_stream_ends_the_reply() -> None:

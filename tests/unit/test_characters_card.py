@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from solami.agent.card_parts import card_voice
 from solami.characters import load_card, load_library, parse_card
+from solami.characters.advice import advice
 from solami.characters.card import unknown_keys
 from solami.characters.located import MAX_CARD_BYTES
 from solami_protocol.errors import InputError
@@ -114,3 +116,19 @@ def test_shipped_cards_are_full(card_id: str) -> None:
     assert all(1 <= line.count(".") + line.count("!") + line.count("?") <= 5 for line in said)
     assert sum(line.endswith("?") for line in said) >= 0.6 * len(said)
     assert len(card.lines.confused) >= 5
+
+
+def test_a_voice_reference_lies_beside_the_card(tmp_path: Path) -> None:
+    text = SMALL + "voice: {engine: xtts, reference: voices/bolt.wav}\n"
+    (tmp_path / "bolt.yaml").write_text(text, encoding="utf-8")
+    sound = tmp_path / "voices" / "bolt.wav"
+    card = load_card(tmp_path / "bolt.yaml")
+    assert any(str(sound) in line for line in advice(card))
+    sound.parent.mkdir()
+    sound.touch()
+    assert not any("reference" in line for line in advice(card))
+    assert card_voice(card).reference == str(sound)
+    assert load_library(tmp_path)["bolt"].reference == sound
+    assert card.model_dump()["voice"]["reference"] == "voices/bolt.wav"  # what is shown and exported names no machine
+    assert card_voice(parse_card(text.replace("voices/bolt.wav", str(sound)), "x")).reference == str(sound)
+    assert card_voice(parse_card(SMALL, "x")).reference == ""

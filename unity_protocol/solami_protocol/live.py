@@ -27,6 +27,7 @@ __all__ = [
     "LiveError",
     "LiveHeard",
     "LiveOpen",
+    "LiveRestored",
     "LiveResume",
     "LiveServerMessage",
     "LiveStart",
@@ -269,6 +270,13 @@ class LiveDegraded(Message):
     why: str
 
 
+class LiveRestored(Message):
+    """A part that was degraded works again."""
+
+    type: Literal["restored"] = "restored"
+    part: str
+
+
 class LiveError(Message):
     """Something failed; `turn` when it concerns one turn, which then has no reply."""
 
@@ -280,7 +288,7 @@ class LiveError(Message):
 
 LiveServerMessage = (
     Opened | Partial | TranscriptSeen | PerceptSeen | Resumed | ReplyStart | ReplyText | ReplyPhones | ReplyAffect
-    | ReplyGesture | ReplyEnd | LiveDegraded | LiveError
+    | ReplyGesture | ReplyEnd | LiveDegraded | LiveRestored | LiveError
 )  # fmt: skip
 _SERVER: TypeAdapter[LiveServerMessage] = TypeAdapter(Annotated[LiveServerMessage, Field(discriminator="type")])
 
