@@ -127,10 +127,18 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """An authored gesture whose stroke (its peak) falls at `stroke_ms`; for reports, the pose already holds it."""
+    """A gesture whose stroke (its peak) falls at `stroke_ms`; for reports, the pose already holds it.
+
+    `aim_ms`: the middle of the stressed vowel that it was placed on. `word_ms`: that of the first stressed word from
+    its mark on, which may be too early for an arm; `mark_ms`: that of the very word behind the mark. Both None for a
+    beat.
+    """
 
     name: str
     stroke_ms: float
+    aim_ms: float
+    word_ms: float | None = None
+    mark_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

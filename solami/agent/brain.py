@@ -7,19 +7,17 @@ never held longer than `PATIENCE_S`, and covers the speech exactly when the repl
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from solami.behaviour import GESTURES, INSTEAD, Performance, recorded_gestures
+from solami.behaviour import Performance, recorded_gestures
 from solami.brain import (
     Affect,
     Degraded,
     Exchange,
-    Gesture,
     Phones,
     Pose,
     ReplyEvent,
@@ -34,7 +32,6 @@ from solami.characters import Card
 from solami.speech import Spoken, Synthesiser
 from solami_protocol import quaternions as q
 from solami_protocol.errors import SettingsError
-from solami_protocol.phones import Phone
 
 from .card_parts import card_style, card_voice
 from .expected import Expected
@@ -42,19 +39,14 @@ from .games import Watch
 from .marks import affect_of_mark, parse_marks
 from .mirror import Mirror
 from .source import Sentence, WordSource
-from .strokes import SpokenWord, strokes, token_count
+from .stage import LEAD_MS, Stage
+from .strokes import strokes, token_count
 
 __all__ = ["AgentBrain"]
 
-RATE_HZ = 24_000
 HELD_BACK_MS = 500.0
-PATIENCE_S = 0.03
 _AT_LEAST_MS = 150.0
 """Some pose leaves before every piece of speech, however short the sentence."""
-_HASTE = 0.75
-"""A gesture made in haste needs this share of its usual way to the stroke."""
-_NEAR_MS = 900.0
-_LEASH_M = 0.6
 _STEPS = dict.fromkeys(("step_closer", "steps_closer", "step_forward", "steps_forward", "walks_closer"), 0.3)
 _STEPS |= dict.fromkeys(("step_back", "steps_back", "step_away", "steps_away"), -0.3)
 """Marks that walk, as cards and chat models write them, in metres towards the user."""
@@ -88,7 +80,8 @@ class AgentBrain:
 
     async def reply(self, turn: Turn) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply's events (see `solami.brain`). Closing the generator stops the work within one phrase."""
-        stage = _Stage(self._performance(turn), self._seed + turn.number)
+        lead_ms = LEAD_MS if turn.start_pose is None else 0.0
+        stage = Stage(self._performance(turn), self._seed + turn.number, lead_ms)
         async with aclosing(self._source.sentences(turn)) as sentences:
             upcoming = asyncio.ensure_future(anext(sentences, None))
             try:
@@ -114,7 +107,7 @@ class AgentBrain:
         for pose in stage.frames_until(max(stage.spoken_ms, stage.walk_home())):
             yield pose
 
-    async def _say(self, sentence: Sentence, stage: "_Stage") -> AsyncGenerator[ReplyEvent, None]:
+    async def _say(self, sentence: Sentence, stage: Stage) -> AsyncGenerator[ReplyEvent, None]:
         marked = parse_marks(sentence.raw)
         if not marked.text:
             return
@@ -154,7 +147,7 @@ class AgentBrain:
                 yield Works("voice")
             found = strokes(marked, placed, tokens, sentence.may_wave, stage.next_seed())
             tokens += sum(token_count(piece.text) for piece in placed)
-            gestures = [event for stroke in found if (event := stage.cue(stroke.gesture, stroke.times_ms))]
+            gestures = [event for stroke in found if (event := stage.cue(stroke))]
             for event in gestures:
                 yield event
             for piece in placed:
@@ -165,7 +158,7 @@ class AgentBrain:
                     yield pose
                 yield Speech(piece.pcm, piece.t_ms)
 
-    async def _watch(self, watch: Watch, stage: "_Stage", view: View | None) -> AsyncGenerator[ReplyEvent, None]:
+    async def _watch(self, watch: Watch, stage: Stage, view: View | None) -> AsyncGenerator[ReplyEvent, None]:
         """Be silent in real time, and note what the user does; a piece leaves when what was said has been played."""
         for pose in stage.frames_until(stage.spoken_ms):
             yield pose
@@ -201,98 +194,6 @@ class AgentBrain:
             reach_m = _USER_HEAD_M[2] / max(float(np.linalg.norm(ahead)), 1e-6)
             performance.look_at(np.array([root_m[0], _USER_HEAD_M[1], root_m[2]]) + ahead * reach_m)
         return performance
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A spoken phrase on the reply's timeline."""
-
-    text: str
-    pcm: np.ndarray
-    phones: tuple[Phone, ...]
-    words: list[SpokenWord]
-    t_ms: float
-    d_ms: float
-
-
-class _Stage:
-    """The timeline of one reply: how much is spoken, and the body beside it."""
-
-    def __init__(self, performance: Performance, seed: int) -> None:
-        self._performance = performance
-        self._samples = 0
-        self._seed = seed * 64
-        self._began_s: float | None = None
-        self._ahead_m = 0.0
-        self.told_voice = False
-        self.heard_voice = False
-        """It was said that another voice speaks."""
-
-    @property
-    def spoken_ms(self) -> float:
-        return self._samples * 1000.0 / RATE_HZ
-
-    def next_seed(self) -> int:
-        self._seed += 1
-        return self._seed
-
-    def place(self, spoken: Spoken) -> _Piece:
-        """Put a phrase behind what is spoken."""
-        t_ms = self.spoken_ms
-        if self._began_s is None:
-            self._began_s = time.monotonic()
-        self._samples += len(spoken.pcm)
-        phones = tuple(Phone(p, t_ms + at, d) for p, at, d in spoken.phones)
-        words = [(word.w, t_ms + word.t_ms, word.d_ms) for word in spoken.words]
-        return _Piece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / RATE_HZ)
-
-    def silence(self, d_ms: float) -> _Piece:
-        """Put silence behind what is spoken."""
-        pcm = np.zeros(round(d_ms * RATE_HZ / 1000), np.int16)
-        return self.place(Spoken("", pcm, (Phone("sil", 0.0, d_ms),), ()))
-
-    def heard_at_s(self, t_ms: float) -> float:
-        """Return when a moment of the reply is heard at the earliest, by `time.monotonic`."""
-        return (time.monotonic() if self._began_s is None else self._began_s) + t_ms / 1000
-
-    def walk(self, ahead_m: float) -> None:
-        """Walk towards the user or back, never further from its place than `_LEASH_M`."""
-        there_m = float(np.clip(self._ahead_m + ahead_m, -_LEASH_M, _LEASH_M))
-        if abs(there_m - self._ahead_m) > 0.05:
-            self._performance.step(there_m - self._ahead_m)
-            self._ahead_m = there_m
-
-    def walk_home(self) -> float:
-        """Walk back to the place where the reply began, for there the client keeps it; return when it has arrived."""
-        if not self._ahead_m:
-            return 0.0
-        back_m, self._ahead_m = -self._ahead_m, 0.0
-        return self._performance.step(back_m)
-
-    def cue(self, gesture: str, times_ms: Sequence[float]) -> Gesture | None:
-        """Place a gesture on the first of the moments that it can still reach; None if it reaches none.
-
-        A mark on the first word of a reply asks for a hand that is still down: the stroke then goes to the next word
-        that it can be on time for, if one is near, rather than late to its own.
-        """
-        soonest_ms = self._performance.rendered_ms + _HASTE * GESTURES[INSTEAD.get(gesture, gesture)].stroke_ms
-        in_time = [t for t in times_ms if soonest_ms <= t <= times_ms[0] + _NEAR_MS]
-        for wanted_ms in (*in_time[:1], *times_ms):
-            stroke_ms = self._performance.cue(gesture, wanted_ms)
-            if stroke_ms is not None:
-                return Gesture(gesture, float(stroke_ms))
-        return None
-
-    async def frames_while(self, work: "asyncio.Future[Any]") -> list[Pose]:
-        """Give `work` a moment; return the frames that were held back if it is not done by then."""
-        done, _ = await asyncio.wait({work}, timeout=PATIENCE_S)
-        return [] if done else self.frames_until(self.spoken_ms)
-
-    def frames_until(self, until_ms: float) -> list[Pose]:
-        """Return the frames before `until_ms` that are not out yet: one `Pose` or none."""
-        t_ms = self._performance.rendered_ms
-        root_m, rotations = self._performance.render(until_ms)
-        return [Pose(root_m, rotations, t_ms)] if len(root_m) else []
 
 
 def _mirrored(pose: Pose, mirror: Mirror, seen: Seen | None) -> Pose:

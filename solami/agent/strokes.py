@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
 
-from solami.behaviour import beats, resolve
+from solami.behaviour import beats, carries_stress, resolve
 from solami_protocol.phones import VOWELS, Phone
 
 from .marks import Marked
@@ -34,10 +34,14 @@ class Piece(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A gesture that was asked for and the moments on which its stroke may fall, the wanted one first."""
+    """A gesture that was asked for and the moments on which its stroke may fall, the wanted one first.
+
+    `mark_ms`: the vowel of the very word behind its mark, None for a beat.
+    """
 
     gesture: str
     times_ms: tuple[float, ...]
+    mark_ms: float | None = None
 
 
 def allowed(gesture: str, may_wave: bool) -> bool:
@@ -59,6 +63,7 @@ def stroke_times(words: Sequence[SpokenWord], phones: Sequence[Phone]) -> list[f
 def strokes(marked: Marked, pieces: Sequence[Piece], first_token: int, may_wave: bool, seed: int) -> list[Stroke]:
     """Return the strokes of some phrases of a sentence, in time order.
 
+    A mark's stroke belongs on the first stressed word from the mark on: "[open_palms] I keep this light" on "keep".
     pieces: on the reply's timeline; first_token: how many words of the sentence's text lie before them.
     """
     words = [word for piece in pieces for word in piece.words]
@@ -72,7 +77,9 @@ def strokes(marked: Marked, pieces: Sequence[Piece], first_token: int, may_wave:
         gesture = resolve(mark.name)
         token = sum(end <= mark.at for end in ends) - first_token
         if gesture is not None and allowed(gesture, may_wave) and 0 <= token < len(places):
-            out.append(Stroke(gesture, tuple(times[places[token] :])))
+            first = places[token]
+            on = [at_ms for at_ms, word in zip(times[first:], words[first:], strict=True) if carries_stress(word[0])]
+            out.append(Stroke(gesture, tuple(on or times[first:]), times[first]))
     taken = [stroke.times_ms[0] for stroke in out]
     for cue in beats(words, seed):
         nearest = min(times, key=lambda at_ms: abs(at_ms - cue.stroke_ms))

@@ -1,7 +1,7 @@
 """The character's authored body: gestures, idle life, gaze, blending, and the pack that clients play between turns."""
 
 from solami.behaviour.blend import BLEND_MS, Seam, join
-from solami.behaviour.cues import Cue, beats
+from solami.behaviour.cues import Cue, beats, carries_stress
 from solami.behaviour.face_life import face_life
 from solami.behaviour.gaze import gaze
 from solami.behaviour.gesture import Gesture, Key
@@ -27,6 +27,7 @@ __all__ = [
     "Style",
     "beats",
     "behaviour_pack",
+    "carries_stress",
     "face_life",
     "gaze",
     "join",

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Cue", "beats"]
+__all__ = ["Cue", "beats", "carries_stress"]
 
-# Words without weight; a beat on one looks wrong whatever its length.
-_LIGHT = frozenset(
+# Words without weight; a stroke on one looks wrong whatever its length.
+_FUNCTION = frozenset(
     "a about after all am an and any are as at be because been before but by can could did do does for from had has "
     "have he her him his how i if in into is it its just like may me might more my of off on one or our out over shall "
     "she should so some than that the their them then there these they this those to under up upon us very was we were "
-    "what when where which who whom why will with would you your yes no oh well hello hi hey okay".split()
+    "what when where which who whom why will with would you your".split()
 )
+_CALLS = frozenset("yes no oh well hello hi hey okay".split())
+"""Stressed, but too short or too early for a beat."""
 _APART_MS = 1_100.0
 _AIM_PER_MS = 1 / 2_100.0  # beats per millisecond of speech that a lively speaker makes
 _MENU: tuple[tuple[str, float], ...] = (
@@ -59,10 +61,16 @@ def beats(words: Sequence[tuple[str, float, float]], seed: int) -> list[Cue]:
     return cues
 
 
+def carries_stress(word: str) -> bool:
+    """Return whether a word of an utterance is stressed, as far as its text tells: function words are not."""
+    bare = "".join(c for c in word.lower() if c.isalpha())
+    return bool(bare) and bare not in _FUNCTION
+
+
 def _weight(text: str, t_ms: float, d_ms: float) -> float:
     """Stress as it can be guessed from a word: long in letters, long in time, not a function word, not the first."""
     word = "".join(c for c in text.lower() if c.isalpha())
-    if word in _LIGHT or not word:
+    if word in _CALLS or not carries_stress(word):
         return 0.0
     return min(len(word), 9) / 9 + d_ms / 500.0 - (0.3 if t_ms < 250 else 0.0)
 

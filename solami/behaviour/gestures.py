@@ -58,11 +58,12 @@ def _think() -> Gesture:
 
 def _look_away() -> Gesture:
     keys = (
-        Key(380, head=(-7, -16, -4), torso=(0, -4, -1)),
-        Key(1000, head=(-10, -20, -5), torso=(0, -5, -1)),
+        Key(340, head=(-8, -17, -4), torso=(0, -4, -1)),
+        Key(480, head=(-10, -20, -5), torso=(0, -5, -1)),
+        Key(1000, head=(-9, -19, -5), torso=(0, -5, -1)),
         Key(1500, head=(-6, -15, -3), torso=(0, -4, -1)),
     )
-    return Gesture(name="look_away", prep_ms=380, stroke_ms=1000, retract_ms=520, gaze=0, holds=True, keys=keys)
+    return Gesture(name="look_away", prep_ms=340, stroke_ms=480, retract_ms=520, gaze=0, holds=True, keys=keys)
 
 
 def _shrug() -> Gesture:
@@ -240,7 +241,7 @@ def _salute() -> Gesture:
     brow = Arm((0.205, 1.565, 0.135), (-0.2, -1.0, 0.45), (1.0, -0.35, 0.1), 4, 8, hand="flat", touching=True)
     off = replace(brow, wrist=(0.29, 1.54, 0.24), deviation_deg=-4)
     keys = (Key(500, right=brow, torso=(-2, 0, 0)), Key(850, right=brow, torso=(-2, 0, 0)), Key(1100, right=off))
-    return Gesture(name="salute", prep_ms=500, stroke_ms=850, retract_ms=620, keys=keys)
+    return Gesture(name="salute", prep_ms=500, stroke_ms=500, retract_ms=620, keys=keys)
 
 
 def _hands_on_hips() -> Gesture:
@@ -260,10 +261,10 @@ def _sway() -> Gesture:
 
 def _listen() -> Gesture:
     lean = {"torso": (5.0, 2.0, 0.0), "hips": (2.0, 0.0, 0.0), "shift_m": (0.0, 0.0, -0.008)}
-    heads = [(600, (-2, -2, 5)), (1100, (-1, -2, 6)), (1320, (5, -2, 6)), (1580, (-1, -2, 6)), (2300, (-2, -1, 6))]
+    heads = [(480, (-2, -2, 5)), (660, (5, -2, 6)), (920, (-1, -2, 6)), (2000, (-2, -1, 6))]
     keys = tuple(Key(at, head=head, **lean) for at, head in heads)  # type: ignore[arg-type]
     channels = frozenset({"torso"})  # the head stays free to nod
-    return Gesture(name="listen", prep_ms=600, stroke_ms=1320, retract_ms=800, holds=True, keys=keys, channels=channels)
+    return Gesture(name="listen", prep_ms=480, stroke_ms=660, retract_ms=800, holds=True, keys=keys, channels=channels)
 
 
 def _head(name: str, prep_ms: float, rows: list[tuple[float, tuple[float, float, float]]], stroke_ms: float) -> Gesture:

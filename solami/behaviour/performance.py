@@ -28,6 +28,7 @@ __all__ = ["Performance"]
 
 _FRAME_MS = 1000.0 / FPS
 _LEAST_PREP = 0.55  # a preparation may be squeezed to this share
+_HASTE = 1.3  # and a gesture that is late may be so much quicker on its way from there to the stroke
 # No joint of an arm is driven faster, whatever tempo and haste ask for: lively speakers' wrists peak at 3 to 4 m/s.
 _FASTEST_RAD_PER_MS = np.radians(620.0) / 1000.0
 _LONGEST_BLEND_MS = 550.0
@@ -116,12 +117,15 @@ class Performance:
         """The time of the next frame; all before it is rendered."""
         return self._frame * _FRAME_MS
 
-    def cue(self, gesture: str, stroke_ms: float, *, hold_ms: float = 0.0) -> float | None:
+    def cue(
+        self, gesture: str, stroke_ms: float, *, hold_ms: float = 0.0, late_ms: float | None = None
+    ) -> float | None:
         """Place a gesture so that its stroke falls at `stroke_ms`; return when it will fall, None if dropped.
 
-        A late cue, or one whose arm is still busy, gets a shorter preparation, then a later stroke, up to the
-        gesture's `slack_ms`; beyond that it is dropped. `hold_ms` keeps the last posture. Raises InputError for an
-        unknown name (`solami.behaviour.resolve` finds one) and for a hold that the gesture does not allow.
+        A late cue, or one whose arm is still busy, gets a shorter preparation, then a quicker pace, then a later
+        stroke, up to `late_ms` (the gesture's `slack_ms` where not given); beyond that it is dropped. `hold_ms` keeps
+        the last posture. Raises InputError for an unknown name (`solami.behaviour.resolve` finds one) and for a hold
+        that the gesture does not allow.
         """
         found = GESTURES.get(INSTEAD.get(gesture, gesture))
         if found is None:
@@ -129,7 +133,7 @@ class Performance:
         if hold_ms > 0 and not found.holds:
             raise InputError(f"gesture {gesture!r} cannot be held; leave hold_ms out")
         placed = self._fitted_recorded(gesture, stroke_ms) if hold_ms == 0 else None
-        placed = placed or self._fitted(found, stroke_ms, hold_ms)
+        placed = placed or self._fitted(found, stroke_ms, hold_ms, found.slack_ms if late_ms is None else late_ms)
         if placed is None:
             return None
         for other in self._placed:
@@ -247,31 +251,37 @@ class Performance:
         wanted = self._style.energy / 1.5 * (len(choices) - 1) + self._rng.normal(0, 0.7)
         order = sorted(choices, key=lambda one: abs(choices.index(one) - wanted))
         for one in sorted(order, key=lambda one: one is self._last_recorded):
-            placed = self._fitted(one, stroke_ms, 0.0)
+            placed = self._fitted(one, stroke_ms, 0.0, one.slack_ms)
             if placed is not None:
                 self._last_recorded = one
                 return placed
         return None
 
-    def _fitted(self, gesture: Gesture | RecordedGesture, stroke_ms: float, hold_ms: float) -> _Placed | None:
+    def _fitted(
+        self, gesture: Gesture | RecordedGesture, stroke_ms: float, hold_ms: float, late_ms: float
+    ) -> _Placed | None:
         """Return the gesture placed as near to the wish as what is rendered and what its limbs do allow."""
         track = gesture.track(self._style)
         rivals = [p for p in self._placed if p.gesture.channels & gesture.channels]
         pace = self._style.tempo**0.7 * float(self._rng.uniform(0.95, 1.06))
-        pace = min(pace, _FASTEST_RAD_PER_MS / max(track.fastest_rad_per_ms, 1e-9))
+        fastest = _FASTEST_RAD_PER_MS / max(track.fastest_rad_per_ms, 1e-9)
+        pace = min(pace, fastest)
         least_ms = PEAK * track.way_rad(self._posture_before(rivals, stroke_ms)) / _FASTEST_RAD_PER_MS
         least_ms = max(least_ms, _LEAST_PREP * gesture.prep_ms / pace)
         prep_ms = max(gesture.prep_ms / pace, least_ms)
-        lead_ms = prep_ms + (gesture.stroke_ms - gesture.prep_ms) / pace
-        after_ms = (gesture.last_ms - gesture.stroke_ms) / pace + hold_ms
         earliest_ms = max([self.rendered_ms] + [p.busy_ms for p in rivals if p.stroke_ms <= stroke_ms])
+        way_ms = gesture.stroke_ms - gesture.prep_ms
+        hurried_ms = max(stroke_ms - earliest_ms - least_ms, way_ms / min(_HASTE * pace, fastest))
+        pace = max(pace, way_ms / hurried_ms) if way_ms > 0 else pace
+        lead_ms = prep_ms + way_ms / pace
+        after_ms = (gesture.last_ms - gesture.stroke_ms) / pace + hold_ms
         start_ms = stroke_ms - lead_ms
         if start_ms < earliest_ms:
             squeeze_ms = min(earliest_ms - start_ms, prep_ms - least_ms)
             prep_ms, lead_ms = prep_ms - squeeze_ms, lead_ms - squeeze_ms
             start_ms = max(stroke_ms - lead_ms, earliest_ms)
         actual_ms = start_ms + lead_ms
-        if actual_ms - stroke_ms > gesture.slack_ms:
+        if actual_ms - stroke_ms > late_ms:
             return None
         release_ms = actual_ms + after_ms
         following = min((p.start_ms for p in rivals if p.stroke_ms > stroke_ms), default=np.inf)

@@ -7,12 +7,14 @@ import typer
 
 from solami.cli.eval_hearing import hearing
 from solami.cli.eval_perception import perception
+from solami.cli.eval_strokes import strokes
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(perception)
 app.command()(hearing)
+app.command()(strokes)
 
 VOICES = ("plain", "en-us+f2")
 """A man and a woman of the embedded synthesiser; both are harder for the recogniser than people are."""
