@@ -16,6 +16,7 @@ from solami_relay.turn_actions import (
     FailTurn,
     FinishTurn,
     HoldEpoch,
+    Interlude,
     OpenEpoch,
     PauseEpoch,
     ReleaseEpoch,
@@ -86,6 +87,10 @@ class Answering:
         self.apology_until_ms = 0.0
         self.can_fill = False
         """Whether a filler can be made of the character's behaviour pack."""
+        self.interludes: frozenset[Interlude] = frozenset()
+        """What the behaviour pack has of those."""
+        self._interlude: tuple[int, Interlude] | None = None
+        self._interlude_until_ms: float | None = None
 
     # -- opening ------------------------------------------------------------------------------------------------------
 
@@ -108,6 +113,20 @@ class Answering:
         a.failure = (code, message)
         self._advance(now_ms)
 
+    # -- beside the turns ---------------------------------------------------------------------------------------------
+
+    def interlude(self, what: Interlude) -> None:
+        """Open an interlude, if there is one and nothing else is on its way; it gives way to every answer."""
+        if self._connected and self.answer is None and self._interlude is None and what in self.interludes:
+            self._interlude, self._interlude_until_ms = (self._number(), what), None
+            self._out.append(OpenEpoch(self._interlude[0], None, "filler", what))
+
+    def drop_interlude(self, what: Interlude | None = None) -> None:
+        """End the interlude that plays, or only one of this sort."""
+        if self._interlude is not None and what in (None, self._interlude[1]):
+            self._out.append(CancelEpoch(self._interlude[0]))
+            self._interlude = None
+
     def _advance(self, now_ms: float) -> None:
         a = self.answer
         if a is None:
@@ -119,6 +138,7 @@ class Answering:
             self._fail(a, now_ms)
         elif a.ready and self._connected:
             self._drop_filler(a)
+            self.drop_interlude()
             a.epoch = self._number()
             a.opened_ms = a.head_at_ms = now_ms
             self._out.append(OpenEpoch(a.epoch, a.turn, a.kind))
@@ -196,6 +216,8 @@ class Answering:
         a = self.answer
         if a is not None and a.filler == report.epoch and report.state in ("finished", "cut"):
             a.filler = None
+        if self._interlude is not None and self._interlude[0] == report.epoch and report.state in ("finished", "cut"):
+            self._interlude = None
         if a is None or a.epoch != report.epoch:
             return
         if a.started_ms is None:
@@ -217,6 +239,8 @@ class Answering:
             a.drained_ms = audio_ms
         elif a is not None and a.filler == epoch:
             a.filler = None
+        elif self._interlude is not None and self._interlude[0] == epoch:
+            self._interlude_until_ms = now_ms + audio_ms + FINISH_GRACE_MS  # should the client not say when
 
     def model_lost(self, why: str, now_ms: float) -> None:
         """An open epoch ends behind what is there; an unopened answer waits for the model server."""
@@ -239,6 +263,7 @@ class Answering:
         """Nobody listens: send nothing more, open nothing."""
         self._connected = False
         self._orders.clear()
+        self.drop_interlude()
         if self.answer is not None and self.answer.epoch is not None:
             self._out.append(PauseEpoch(self.answer.epoch))
 
@@ -272,6 +297,8 @@ class Answering:
             if now_ms - at_ms >= s.ack_ms:
                 del self._orders[epoch]
                 self._out.append(CountMissedReport(epoch, order))
+        if self._interlude_until_ms is not None and now_ms >= self._interlude_until_ms:
+            self._interlude = self._interlude_until_ms = None
         a = self.answer
         if a is None or not self._connected:
             return
@@ -300,6 +327,7 @@ class Answering:
         if waited_ms >= s.filler_ms and not a.filler_tried and a.kind == "reply":
             a.filler_tried = True
             if self.can_fill:
+                self.drop_interlude()
                 a.filler = self._number()
                 self._out.append(OpenEpoch(a.filler, a.turn, "filler"))
 

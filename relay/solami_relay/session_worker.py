@@ -7,6 +7,7 @@ the inbox: the oldest microphone and pose frames of the client are dropped and c
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -19,18 +20,19 @@ import aiohttp
 from solami_protocol.behaviours import BehaviourPack
 from solami_protocol.control import CharacterSet, ErrorMessage, Place, Playback, Scene, Space, TextInput, read_up
 from solami_protocol.errors import SolamiError
-from solami_protocol.media import AudioCodec, Kind, MediaFrame, PoseCodec, decode_media, pose_frames
+from solami_protocol.media import AudioCodec, Flag, Kind, MediaFrame, PoseCodec, decode_media, pose_frames
 from solami_protocol.messages import Message
 from solami_relay.bus import Bus, Entry, Lease
 from solami_relay.downlink import Downlink
 from solami_relay.entries import SessionMeta
 from solami_relay.epoch_player import EpochHead, EpochPlayer, FaceHealth
 from solami_relay.face_side import FaceSide
+from solami_relay.facing import Facing
 from solami_relay.health import Health
 from solami_relay.microphone import Microphone
 from solami_relay.model_side import ModelSide
 from solami_relay.opus import OpusEar
-from solami_relay.pack import fetch_pack, filler_of
+from solami_relay.pack import Turnings, fetch_pack, filler_of
 from solami_relay.place import before_user, in_new_space
 from solami_relay.presence import Presence
 from solami_relay.reply_buffer import Reply
@@ -47,6 +49,7 @@ from solami_relay.turn_events import (
     SoundFrame,
     Tick,
     TypedText,
+    UserAside,
     UserLeft,
 )
 from solami_relay.upstream import LinkEvent
@@ -114,6 +117,9 @@ class SessionWorker:
         self._place: Place | None = None
         self._user_pose: MediaFrame | None = None
         self._presence = Presence(settings.leave_m, settings.near_m, settings.leave_s)
+        self._facing = Facing(math.radians(settings.aside_deg), settings.aside_s, settings.aside_again_s)
+        self._aside_rad = 0.0
+        self._turnings: Turnings | None = None
         self._filler: Reply | None = None
         self._packs: set[asyncio.Task[None]] = set()
         self._ticked_ms = 0.0
@@ -233,8 +239,10 @@ class SessionWorker:
         if frame.kind is Kind.POSE:
             self._user_pose = frame
             self._model.pose(frame, self._engine.listening_turn or 0)
-            if self._place is not None and self._presence.left(frame, self._place):
+            place = self._stand()
+            if self._presence.left(frame, place):
                 self._step(UserLeft())
+            self._face_user(frame, place)
         elif frame.kind is Kind.AUDIO:
             self._actions.entry(entry.id, self._mic.time_ms)
             self._mic.ear.guard_db = -100.0 if self._echo_cancelled else self._echo_db()
@@ -243,6 +251,14 @@ class SessionWorker:
             turn = self._engine.listening_turn
             if turn is not None:
                 self._model.sound(turn, self._mic.take(turn))
+
+    def _face_user(self, frame: MediaFrame, place: Place) -> None:
+        if not self._settings.face_user or frame.flags & Flag.TRACKING_LOST:
+            return
+        aside_rad = self._facing.aside_rad(frame, place)
+        if aside_rad is not None:
+            self._aside_rad = aside_rad
+            self._step(UserAside())
 
     def _echo_db(self) -> float:
         """Return the loudest that our own voice can be in the microphone now."""
@@ -305,7 +321,9 @@ class SessionWorker:
                 self._down.put(ErrorMessage(code=pack.code, message=f"the character stays {self._character}: {pack}"))
             return
         self._filler = filler_of(pack)
+        self._turnings = Turnings(pack)
         self._engine.answering.can_fill = self._filler is not None
+        self._engine.answering.interludes = frozenset({"turn"} if self._turnings else ())
         if changes:
             self._character = character
             self._scene_rev += 1
@@ -317,7 +335,7 @@ class SessionWorker:
     # -- down ---------------------------------------------------------------------------------------------------------
 
     def _open_epoch(self, action: OpenEpoch, now_ms: float) -> EpochPlayer | None:
-        reply = self._filler if action.kind == "filler" else self._model.replies.get(action.turn)
+        reply = self._reply_for(action)
         if reply is None:
             return None
         head = EpochHead(
@@ -325,6 +343,23 @@ class SessionWorker:
             with_face=self._with_face,
         )  # fmt: skip
         return EpochPlayer(head, reply, self._settings, now_ms)
+
+    def _reply_for(self, action: OpenEpoch) -> Reply | None:
+        if action.interlude == "turn":
+            return self._turning()
+        if action.kind == "filler" or action.turn is None:
+            return self._filler
+        return self._model.replies.get(action.turn)
+
+    def _turning(self) -> Reply | None:
+        """Return the turn to the user; from now on the character stands as at its end."""
+        if self._turnings is None or self._user_pose is None:
+            return None
+        turned_rad, reply = self._turnings.nearest(self._aside_rad)
+        self._facing.turned(self._user_pose)
+        here = self._stand()
+        self._place = here.model_copy(update={"yaw_rad": math.remainder(here.yaw_rad + turned_rad, math.tau)})
+        return reply
 
     def _stand(self) -> Place:
         if self._place is None and self._user_pose is not None and self._user_pose.count:

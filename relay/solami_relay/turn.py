@@ -38,6 +38,7 @@ from solami_relay.turn_events import (
     SoundFrame,
     Tick,
     TypedText,
+    UserAside,
     UserLeft,
     Words,
 )
@@ -123,6 +124,8 @@ class TurnEngine:
                     self._user.ready = False
                     self._out.append(ReplayTurn(self._user.turn))
                 self.answering.model_back()
+            case UserAside():
+                self.answering.interlude("turn")
             case UserLeft():
                 self._speak_unasked("leaving", now_ms)
             case Reset():

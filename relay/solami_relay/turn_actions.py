@@ -16,6 +16,7 @@ __all__ = [
     "FailTurn",
     "FinishTurn",
     "HoldEpoch",
+    "Interlude",
     "OpenEpoch",
     "PauseEpoch",
     "ReleaseEpoch",
@@ -30,6 +31,9 @@ __all__ = [
     "TruncateEpoch",
     "UnpauseEpoch",
 ]
+
+Interlude = Literal["turn", "assent"]
+"""What the character does beside the turns: it turns to face the user, or nods and hums while the user pauses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +107,12 @@ class ReportHeard:
 
 @dataclass(frozen=True, slots=True)
 class OpenEpoch:
-    """Send the turn's reply (or, for kind filler, a filler) as this epoch."""
+    """Send the turn's reply (or, for kind filler, a filler) as this epoch; without a turn, an interlude."""
 
     epoch: int
-    turn: int
+    turn: int | None
     kind: EpochKind
+    interlude: Interlude | None = None
 
 
 @dataclass(frozen=True, slots=True)

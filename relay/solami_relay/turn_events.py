@@ -22,6 +22,7 @@ __all__ = [
     "SoundFrame",
     "Tick",
     "TypedText",
+    "UserAside",
     "UserLeft",
     "Words",
 ]
@@ -125,6 +126,11 @@ class UserLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class UserAside:
+    """The user has walked around the character: it may turn now, if it does nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Another character stands there: whatever runs is dropped, and the new one greets."""
 
@@ -136,5 +142,5 @@ class Tick:
 
 Event = (
     SoundFrame | Words | Act | TypedText | Played | ReplyReady | ReplyFailed | EpochDrained | ClientConnected
-    | ClientGone | ModelLost | ModelBack | UserLeft | Reset | Tick
+    | ClientGone | ModelLost | ModelBack | UserAside | UserLeft | Reset | Tick
 )  # fmt: skip

@@ -52,3 +52,9 @@ class WorkerSettings(Settings):
     """A user farther from the character than this for `leave_s` has left, until nearer than `near_m`."""
     near_m: float = 3.0
     leave_s: float = 1.0
+    face_user: bool = True
+    """Whether the character turns by steps to a user who has walked around it."""
+    aside_deg: float = Field(30.0, ge=20, le=180)
+    """A user farther aside than this for `aside_s` is turned to, at most once in `aside_again_s`."""
+    aside_s: float = 0.5
+    aside_again_s: float = 3.0

@@ -1,7 +1,8 @@
 """The behaviour pack: clips that a client plays by state while nothing is streamed (idle, listen, think, apology).
 
 Every clip begins and ends in a standing pose with the arms at the sides, so that a cross-fade of 250 ms into, out of
-and between them moves little. Loops close exactly: the frame after the last is the first.
+and between them moves little. Loops close exactly: the frame after the last is the first. The turns (state `turn`) are
+for the relay, which streams one when the user has walked around the character.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,13 @@ import numpy as np
 from solami.behaviour.face_life import face_life
 from solami.behaviour.performance import Performance
 from solami.behaviour.style import Style
+from solami.behaviour.turning import TURNS_DEG, turned
 from solami_protocol.skeleton import FPS
 
 __all__ = ["PACK_STATES", "PackClip", "PackState", "behaviour_pack"]
 
-PackState = Literal["idle", "listen", "think", "apology"]
-PACK_STATES: tuple[PackState, ...] = ("idle", "listen", "think", "apology")
+PackState = Literal["idle", "listen", "think", "apology", "turn"]
+PACK_STATES: tuple[PackState, ...] = ("idle", "listen", "think", "apology", "turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,17 @@ _PLANS: tuple[_Plan, ...] = (
 
 
 def behaviour_pack(style: Style | None = None, seed: int = 0) -> list[PackClip]:
-    """Return the clips of a character: four idle loops, two for listening, two for thinking, one apology."""
-    return [_render(plan, style or Style(), seed + 101 * i) for i, plan in enumerate(_PLANS)]
+    """Return the clips of a character: four idle loops, two for listening, two for thinking, one apology, turns."""
+    style = style or Style()
+    clips = [_render(plan, style, seed + 101 * i) for i, plan in enumerate(_PLANS)]
+    return clips + [_turn(degrees, style, seed + 103 * i) for i, degrees in enumerate(TURNS_DEG)]
+
+
+def _turn(degrees: int, style: Style, seed: int) -> PackClip:
+    root_m, rotations = turned(degrees, style, seed)
+    face = face_life(np.arange(len(root_m)) * 1000.0 / FPS, seed)
+    name = f"turn_{'left' if degrees > 0 else 'right'}_{abs(degrees)}"
+    return PackClip("turn", name, root_m, rotations, face, loop=False)
 
 
 def _render(plan: _Plan, style: Style, seed: int) -> PackClip:

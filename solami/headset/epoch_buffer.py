@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from solami_protocol.control import Place
 from solami_protocol.media import Kind, MediaFrame, audio_samples, face_weights, pose_frames
 from solami_protocol.quaternions import slerp
 from solami_protocol.skeleton import FPS
@@ -57,6 +58,7 @@ class EpochBuffer:
 
     epoch: int
     kind: str
+    place: Place = field(default_factory=Place)
     pcm: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
     pose: Track = field(default_factory=Track)
     face: Track = field(default_factory=Track)

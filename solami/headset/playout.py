@@ -11,12 +11,14 @@ import numpy as np
 
 from solami.headset.epoch_buffer import RATE_HZ, EpochBuffer
 from solami.headset.idle_layer import FADE_MS, Figure, IdleLayer, blend, ease
+from solami.headset.standing import apart_m, seen_from
 from solami_protocol.control import (
     Cancel,
     DownMessage,
     EpochEnd,
     EpochStart,
     Hold,
+    Place,
     PlaybackState,
     Release,
     State,
@@ -33,6 +35,7 @@ BUFFER_MS, BUFFER_MIN_MS, BUFFER_MAX_MS, BUFFER_STEP_MS = 100.0, 60.0, 300.0, 40
 CALM_MS = 10_000.0  # without an underrun for this long the buffer shrinks a step
 EASE_AFTER_MS = 200.0  # a stall longer than this eases to idle
 REPORT_MS = 200.0
+STEP_M = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Report:
 class Shown:
     """What is seen at `t_ms`: the epoch and play head that it belongs to (0 and 0 between epochs), and the figure.
 
-    `skew_ms`: distance from the play head to the newest pose and face samples; None while nothing plays.
+    Poses are in the coordinates of the place where the character was put. `skew_ms`: distance from the play head to the
+    newest pose and face samples; None while nothing plays.
     """
 
     t_ms: float
@@ -83,6 +87,9 @@ class Playout:
         self._reported_ms = 0.0
         self._weight = 0.0  # share of the epoch's figure over idle's
         self._last_figure: Figure | None = None
+        self._home: Place | None = None
+        self._stands: Place | None = None
+        """Where the character stands while it is alone: as the last epoch left it."""
 
     @property
     def now_ms(self) -> float:
@@ -97,9 +104,11 @@ class Playout:
     def on_message(self, message: DownMessage) -> None:
         """Take in a control message."""
         match message:
-            case EpochStart(epoch=epoch, kind=kind):
-                self.epochs[epoch] = EpochBuffer(epoch, kind)
+            case EpochStart(epoch=epoch, kind=kind, space=place):
+                self.epochs[epoch] = EpochBuffer(epoch, kind, place)
                 self._order.append(epoch)
+                if self._stands is None or apart_m(self._stands, place) > STEP_M:
+                    self._home = self._stands = place  # it was put elsewhere: nobody walked there
             case EpochEnd(epoch=epoch, audio_ms=audio_ms) if epoch in self.epochs:
                 buffer = self.epochs[epoch]
                 buffer.expected = round(audio_ms * RATE_HZ / 1000)
@@ -188,7 +197,7 @@ class Playout:
 
     def _leave(self, state: PlaybackState) -> None:
         self._say(state)
-        self._order.pop(0)
+        self._stands = self.epochs[self._order.pop(0)].place
         self._mode = "waiting"
         if self.now_ms - self._last_stall_ms > CALM_MS:
             self._target_ms = max(BUFFER_MIN_MS, self._target_ms - BUFFER_STEP_MS)
@@ -202,7 +211,7 @@ class Playout:
 
     def _show(self) -> Shown:
         buffer = self.current
-        idle = self._idle.at(self.now_ms)
+        idle = self._placed(self._idle.at(self.now_ms), self._stands)
         playing = self._mode == "playing" or (self._mode == "stalled" and self._stalled_ms < EASE_AFTER_MS)
         step = SHOWN_EVERY * TICK_MS / FADE_MS
         target = 1.0 if buffer is not None and playing else 0.0
@@ -212,6 +221,8 @@ class Playout:
         if buffer is not None and self._mode != "waiting":
             head_ms = max(0.0, buffer.head_ms - self._latency_ms)
             self._last_figure = self._epoch_figure(buffer, head_ms, idle)
+            if self._weight >= 1.0:
+                self._stands = buffer.place
             if self._mode == "playing":
                 skew = _skew(buffer, head_ms)
         figure = idle
@@ -224,9 +235,12 @@ class Playout:
         return Shown(self.now_ms, epoch, head_ms, *figure, skew)
 
     def _epoch_figure(self, buffer: EpochBuffer, head_ms: float, idle: Figure) -> Figure:
-        body = buffer.body_at(head_ms) or (idle[0], idle[1])
-        face = buffer.face_at(head_ms)
-        return (*body, idle[2] if face is None else face)
+        body, face = buffer.body_at(head_ms), buffer.face_at(head_ms)
+        shown = idle if body is None else self._placed((*body, idle[2]), buffer.place)
+        return shown if face is None else (shown[0], shown[1], face)
+
+    def _placed(self, figure: Figure, place: Place | None) -> Figure:
+        return figure if self._home is None or place is None else seen_from(self._home, place, figure)
 
 
 def _skew(buffer: EpochBuffer, head_ms: float) -> float:

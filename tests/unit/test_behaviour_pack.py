@@ -8,6 +8,7 @@ import pytest
 from solami.behaviour import (
     GESTURES,
     PACK_STATES,
+    PackClip,
     Performance,
     Style,
     beats,
@@ -38,13 +39,15 @@ def test_every_state_has_its_clips() -> None:
         assert clip.rotations.shape[1:] == (55, 4)
         assert clip.face.shape == (len(clip.rotations), 52)
         assert clip.root_m.dtype == clip.rotations.dtype == clip.face.dtype == np.float32
-        assert clip.loop == (clip.state != "apology")
+        assert clip.loop == (clip.state not in ("apology", "turn"))
 
 
 @pytest.mark.parametrize("style", [Style(), Style(energy=1.5, tempo=1.6), Style(energy=0.1, openness=0, tempo=0.6)])
 def test_loops_close_and_begin_near_the_stance(style: Style) -> None:
     upright = stance(style).pose()[1]
     for clip in behaviour_pack(style, seed=3):
+        if clip.state == "turn":
+            continue
         inner = q.angle_between(clip.rotations[1:].astype(float), clip.rotations[:-1].astype(float)).max(axis=1)
         seam = q.angle_between(clip.rotations[0].astype(float), clip.rotations[-1].astype(float)).max()
         assert seam <= max(np.percentile(inner, 50), np.radians(0.3)), clip.name
@@ -52,6 +55,27 @@ def test_loops_close_and_begin_near_the_stance(style: Style) -> None:
         for end in (0, -1):
             assert np.degrees(q.angle_between(clip.rotations[end], upright)).max() < 6
         assert np.abs(clip.face[0] - clip.face[-1]).max() < 0.03
+
+
+@pytest.mark.parametrize("clip", [clip for clip in PACK if clip.state == "turn"], ids=lambda clip: clip.name)
+def test_turns_end_facing_the_user_by_steps_that_do_not_slide(clip: PackClip) -> None:
+    degrees = int(clip.name.split("_")[-1]) * (1 if "left" in clip.name else -1)
+    places, turns = forward(clip.root_m.astype(float), clip.rotations.astype(float))
+    yaw = np.degrees(np.unwrap([q.yaw_of(turn) for turn in clip.rotations[:, 0]]))
+    assert yaw[0] == pytest.approx(-degrees, abs=3)
+    assert yaw[-1] == pytest.approx(0, abs=3)
+    assert np.abs(clip.root_m[[0, -1]][:, [0, 2]]).max() < 0.04
+    assert len(yaw) / 30 < 3.2
+    # the head has turned to the user before the hips have, as far as a neck goes
+    half = int(np.argmax(np.abs(yaw - yaw[0]) > abs(degrees) / 3))
+    if abs(degrees) < 110:
+        assert abs(np.degrees(q.yaw_of(turns[half, J["head"]]))) < abs(yaw[half]) - 10
+    ankles = places[:, [J["left_ankle"], J["right_ankle"]]]
+    moving = np.linalg.norm(np.diff(ankles[..., [0, 2]], axis=0), axis=-1) * 30
+    low = ankles[1:, :, 1] < ankles[0, :, 1].max() + 0.012
+    assert np.percentile(moving * low, 90) < 0.06  # metres a second
+    spin = np.linalg.norm(q.to_rotvec(q.multiply(q.conjugate(clip.rotations[:-1]), clip.rotations[1:])), axis=-1) * 30
+    assert np.abs(np.diff(spin, axis=0)).max() < 1.5 * np.percentile(spin.max(axis=1), 99)
 
 
 def test_clips_do_what_they_are_called() -> None:

@@ -37,6 +37,7 @@ from solami_relay.turn_events import (
     SoundFrame,
     Tick,
     TypedText,
+    UserAside,
     UserLeft,
     Words,
 )
@@ -83,7 +84,11 @@ class Observer:
                 assert turn in self.confirmed, "only a confirmed turn is done or failed, and once"
                 self.confirmed.discard(turn)
                 self.over.add(turn)
-            case OpenEpoch(epoch=epoch, turn=turn, kind=kind):
+            case OpenEpoch(epoch=epoch, turn=None):
+                assert not self.confirmed, "an interlude lies beside the turns"
+                assert epoch > max(self.epochs, default=0), "epochs increase; 0 means none"
+                self.epochs.append(epoch)
+            case OpenEpoch(epoch=epoch, turn=int(turn), kind=kind):
                 assert turn in self.confirmed, "nothing is sent before the confirmation"
                 assert epoch > max(self.epochs, default=0), "epochs increase; 0 means none"
                 if kind != "filler":
@@ -111,6 +116,7 @@ class Rig:
         self.now_ms = 0.0
         self.engine = TurnEngine(TurnSettings())
         self.engine.answering.can_fill = True
+        self.engine.answering.interludes = frozenset({"turn", "assent"})
         self.observer = Observer()
         self.audio_ms = 0.0
 
@@ -173,7 +179,7 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.sampled_from([TypedText("hi"), ClientGone(), ClientConnected(True), ClientConnected(False), ModelLost("x")]).map(
         lambda event: lambda rig: rig.send(event)
     ),
-    st.sampled_from([ModelBack(), UserLeft(), Reset()]).map(lambda event: lambda rig: rig.send(event)),
+    st.sampled_from([ModelBack(), UserAside(), UserLeft(), Reset()]).map(lambda event: lambda rig: rig.send(event)),
 )
 
 

@@ -42,6 +42,7 @@ from solami_relay.turn_events import (
     SoundFrame,
     Tick,
     TypedText,
+    UserAside,
     Words,
 )
 from solami_relay.turn_settings import TurnSettings
@@ -535,3 +536,58 @@ def test_finished_epoch_without_reports_is_done_by_the_clock() -> None:
     bench.hush(4000)
     bench.only(FinishTurn)
     assert bench.states()[-1] == "idle"
+
+
+def turnable() -> Bench:
+    bench = Bench()
+    bench.engine.answering.interludes = frozenset({"turn"})
+    return bench
+
+
+def test_a_turn_to_the_user_is_an_epoch_of_no_turn_one_at_a_time() -> None:
+    bench = turnable()
+    bench.send(UserAside())
+    bench.send(UserAside())
+    opened = bench.only(OpenEpoch)[1]
+    assert (opened.turn, opened.kind, opened.interlude) == (None, "filler", "turn")
+    bench.send(EpochDrained(opened.epoch, 1500))
+    bench.send(UserAside())
+    bench.send(Played(opened.epoch, "finished", 1500))
+    bench.send(UserAside())
+    assert len(bench.find(OpenEpoch)) == 2
+    assert bench.states() == []
+    assert not bench.engine.busy
+
+
+def test_without_reports_a_turn_to_the_user_counts_as_over_by_the_clock() -> None:
+    bench = turnable()
+    bench.send(UserAside())
+    bench.send(EpochDrained(bench.only(OpenEpoch)[1].epoch, 1500))
+    bench.hush(3000)
+    bench.send(UserAside())
+    bench.only(OpenEpoch)
+    bench.hush(1000)
+    bench.send(UserAside())
+    assert len(bench.find(OpenEpoch)) == 2
+
+
+def test_nobody_turns_while_an_answer_is_on_its_way() -> None:
+    bench = turnable()
+    epoch = bench.speak_turn()
+    bench.send(UserAside())
+    bench.play(epoch, 400)
+    bench.send(UserAside())
+    assert bench.only(OpenEpoch)[1].epoch == epoch
+
+
+def test_a_voice_does_not_stop_a_turn_to_the_user_but_its_answer_does() -> None:
+    bench = turnable()
+    bench.send(UserAside())
+    bench.speak_turn()
+    turning, reply = (action.epoch for _, action in bench.find(OpenEpoch))
+    bench.none(HoldEpoch)
+    cancelled_ms, cancelled = bench.only(CancelEpoch)
+    assert cancelled.epoch == turning
+    assert cancelled_ms == bench.find(OpenEpoch)[1][0]
+    order = [action for _, action in bench.log if isinstance(action, CancelEpoch | OpenEpoch)]
+    assert [action.epoch for action in order] == [turning, turning, reply]

@@ -13,6 +13,7 @@ from solami_protocol.control import Place
 from solami_protocol.errors import ProtocolError
 from solami_relay.downlink import Downlink
 from solami_relay.entries import EpochCancelled, Lease
+from solami_relay.facing import Facing
 from solami_relay.health import Health
 from solami_relay.microphone import Microphone
 from solami_relay.overlap_words import Verdict, judge
@@ -27,6 +28,42 @@ class Deaf:
 
     def probability(self, window: np.ndarray) -> float:
         return 0.0
+
+
+def standing(x_m: float, z_m: float, t_ms: int) -> media.MediaFrame:
+    """Return a pose frame of a user whose pelvis is there."""
+    pose = np.tile(np.array([0, 0, 0, 1], np.float32), (1, 55, 1))
+    root = np.array([[x_m, 0.95, z_m]], np.float32)
+    return media.pose_frame(
+        root, pose, codec=media.PoseCodec.S48, pts_us=t_ms * 1000, validity=np.full((1, 55), 2, np.uint8)
+    )
+
+
+def test_facing_waits_has_a_limit_and_rests() -> None:
+    facing = Facing(math.radians(30), 0.5, 3.0)
+    here = Place(x=1.0, z=0.0, yaw_rad=math.pi / 2)  # faces +x
+
+    def aside(degrees: float, t_ms: int, metres: float = 1.5) -> float | None:
+        yaw = math.pi / 2 + math.radians(degrees)
+        found = facing.aside_rad(standing(1.0 + metres * math.sin(yaw), metres * math.cos(yaw), t_ms), here)
+        return None if found is None else math.degrees(found)
+
+    assert [aside(25, t) for t in range(0, 3000, 100)] == [None] * 30
+    assert [aside(50, t) for t in (3000, 3200, 3400)] == [None] * 3
+    assert aside(50, 3500) == pytest.approx(50, abs=0.5)  # left of it
+    assert aside(55, 3600) == pytest.approx(55, abs=0.5)
+    assert aside(68, 3700) is None  # it walks on
+    assert [aside(81 + t / 25, 3800 + t) for t in (0, 200, 400)] == [None] * 3
+    assert aside(110, 4350) == pytest.approx(110, abs=0.5)  # no neck goes further
+    facing = Facing(math.radians(30), 0.5, 3.0)
+    assert aside(80, 3700, metres=0.2) is None  # too near to say
+    facing.turned(standing(0, 0, 3700))
+    assert [aside(-80, t) for t in range(3800, 6600, 200)] == [None] * 14
+    assert aside(-80, 6700) == pytest.approx(-80, abs=0.5)
+    facing.turned(standing(0, 0, 6700))
+    assert aside(0, 6800) is None
+    assert [aside(40, t) for t in (9700, 10_100)] == [None] * 2
+    assert aside(40, 10_200) is not None
 
 
 def microphone() -> Microphone:

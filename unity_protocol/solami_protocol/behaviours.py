@@ -27,7 +27,8 @@ from solami_protocol.skeleton import FPS, JOINT_COUNT
 
 __all__ = ["BehaviourPack", "Clip", "PackClip", "PackState"]
 
-PackState = Literal["idle", "listen", "think", "apology"]
+PackState = Literal["idle", "listen", "think", "apology", "turn"]
+"""`turn`: the character turns to face the user. A client does not choose these: the relay streams one as an epoch."""
 AUDIO_RATE_HZ = 24_000
 
 

@@ -283,7 +283,10 @@ class Percept(Down):
 
 
 class EpochStart(Down):
-    """An epoch begins; its media follow. `space` is where the character stands."""
+    """An epoch begins; its media follow. `space`: the place in which its poses are told and the character is left.
+
+    Kind filler is something short beside the turns, which gives way to a reply; without `turn` it belongs to none.
+    """
 
     type: Literal["epoch.start"] = "epoch.start"
     epoch: UInt

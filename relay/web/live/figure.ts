@@ -23,6 +23,20 @@ export function copyFigure(from: Figure, to: Figure): void {
   to.face.set(from.face);
 }
 
+/** How coordinates change with the place that they belong to: a turn about the vertical, then a way in metres. */
+export interface Shift {
+  turnRad: number;
+  way: ArrayLike<number>;
+}
+
+/** Writes the figure in the shifted coordinates. */
+export function shift(figure: Figure, { turnRad, way }: Shift): void {
+  const [x, y, z] = figure.root;
+  const [sin, cos] = [Math.sin(turnRad), Math.cos(turnRad)];
+  figure.root.set([cos * x + sin * z + way[0], y + way[1], cos * z - sin * x + way[2]]);
+  multiply([0, Math.sin(turnRad / 2), 0, Math.cos(turnRad / 2)], 0, figure.rot, 0, figure.rot, 0);
+}
+
 /** Smoothstep of a share from 0 to 1. */
 export function ease(share: number): number {
   const s = Math.min(1, Math.max(0, share));

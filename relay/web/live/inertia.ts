@@ -3,7 +3,7 @@
  * Source of the method: David Bollo, "Inertialization: High-Performance Animation Transitions in Gears of War" (2018).
  */
 
-import { copyFigure, type Figure, multiply, newFigure } from './figure.ts';
+import { copyFigure, type Figure, multiply, newFigure, type Shift, shift } from './figure.ts';
 import { FACE_COUNT, FACE_NAMES, JOINT_COUNT } from './skeleton.ts';
 
 const DURATION_S = 0.25;
@@ -58,6 +58,12 @@ export class Inertia {
       this.faceOff[i] = intoSpeech && OF_SOUND[i] ? 0 : this.shown.face[i] - target.face[i];
     }
     this.sinceS = 0;
+  }
+
+  /** The character takes another place; what was shown stays where it is in the room. */
+  move(by: Shift): void {
+    shift(this.shown, by);
+    shift(this.before, by);
   }
 
   private startJoint(j: number, target: Figure): void {

@@ -5,7 +5,7 @@
 
 import { type Change, type Command, RATE_HZ, type Segment } from './audioqueue.ts';
 import type { Down, Place, PlaybackState } from './control.ts';
-import { copyFigure, type Figure, mix, newFigure, slerpAll } from './figure.ts';
+import { copyFigure, type Figure, mix, newFigure, type Shift, slerpAll } from './figure.ts';
 import { Inertia } from './inertia.ts';
 import { OpusVoice } from './opus.ts';
 import { FACE_COUNT, JOINT_COUNT } from './skeleton.ts';
@@ -92,6 +92,8 @@ export class Playout {
   private readonly inertia = new Inertia();
   private readonly target = newFigure();
   private readonly opus = new OpusVoice((epoch, start, pcm, last) => this.onSound(epoch, start, pcm, last));
+  /** Gives the character the place of an epoch; says how coordinates change, null if they do not. */
+  stand: (place: Place) => Shift | null = () => null;
   private reportedMs = 0;
   private lastMs: number | null = null;
 
@@ -191,6 +193,8 @@ export class Playout {
     const moving = heard.mode === 'playing' || (heard.mode === 'stalled' && heard.sinceMs < EASE_AFTER_MS);
     const source = epoch && moving ? epoch.epoch : 0;
     const headMs = (heard.sample * 1000) / RATE_HZ;
+    const by = epoch?.place && source && source !== this.shown.source ? this.stand(epoch.place) : null;
+    if (by) this.inertia.move(by);
     this.idle(nowMs, dtS, this.target);
     if (epoch && source) epoch.at(headMs, this.target);
     if (source !== this.shown.source) this.inertia.start(this.target, source !== 0);
@@ -204,11 +208,6 @@ export class Playout {
   captions(): Caption[] {
     const { epoch, headMs } = this.shown;
     return (this.epochs.get(epoch)?.captions ?? []).filter((c) => c.fromMs <= headMs && headMs < c.toMs + 400);
-  }
-
-  /** Where the character stands in the epoch that is heard; null between epochs. */
-  place(): Place | null {
-    return this.epochs.get(this.shown.epoch)?.place ?? null;
   }
 
   /** Late pose and face frames of an epoch that is kept. */

@@ -2,7 +2,8 @@
 
 import { Vector3 } from 'three';
 import { Stage, type View as Camera } from '../src/stage.ts';
-import type { Figure } from './figure.ts';
+import type { Place } from './control.ts';
+import type { Figure, Shift } from './figure.ts';
 import { Gaze } from './gaze.ts';
 import { IdleLayer, type PackJson, readPack } from './pack.ts';
 import { Playout, type Report } from './playout.ts';
@@ -11,8 +12,8 @@ import { REST_OFFSETS } from './skeleton.ts';
 import { standing } from './standin.ts';
 import type { Voice } from './voice.ts';
 
-const STEP_S = 0.4; // how fast the character takes the place that an epoch names
 const STANDING = standing();
+const UP = new Vector3(0, 1, 0);
 
 /** One shown frame, for the recorder and for tests. */
 export interface Frame {
@@ -58,6 +59,7 @@ export class World {
       heard: (nowMs: number) => this.voice?.heard(nowMs) ?? { epoch: 0, sample: 0, mode: 'waiting' as const, sinceMs: 0 },
     };
     this.playout = new Playout(sound, (nowMs, dtS, out) => this.alone(nowMs, dtS, out), report);
+    this.playout.stand = (place) => this.stand(place);
     this.stage.renderer.setAnimationLoop((_time: number, xr?: XRFrame) => this.frame(performance.now(), xr));
     addEventListener('resize', () => this.resize());
   }
@@ -152,7 +154,7 @@ export class World {
     if (rig) {
       rig.show(playout.figure);
       rig.update(dtS);
-      this.stand(dtS);
+      this.shade();
       this.place();
     }
     const { epoch, source, blending, headMs } = playout.shown;
@@ -178,15 +180,21 @@ export class World {
     if (kept.length > 600) kept.shift();
   }
 
-  private stand(dtS: number): void {
+  /** The character takes a place. Returns where the old one lies in the new one's coordinates; null if it is the same. */
+  private stand(place: Place): Shift | null {
+    const root = this.rig?.root;
+    if (!root) return null;
+    const turnRad = root.rotation.y - place.yaw_rad;
+    const way = this.point.copy(root.position).sub(new Vector3(place.x, place.y, place.z));
+    if (turnRad === 0 && way.lengthSq() === 0) return null;
+    way.applyAxisAngle(UP, -place.yaw_rad);
+    root.position.set(place.x, place.y, place.z);
+    root.rotation.y = place.yaw_rad;
+    return { turnRad, way: way.toArray() };
+  }
+
+  private shade(): void {
     const root = this.rig!.root;
-    const place = this.playout.place();
-    if (place) {
-      const share = 1 - Math.exp(-dtS / STEP_S);
-      root.position.lerp(this.point.set(place.x, place.y, place.z), share);
-      const turn = Math.atan2(Math.sin(place.yaw_rad - root.rotation.y), Math.cos(place.yaw_rad - root.rotation.y));
-      root.rotation.y += turn * share;
-    }
     const [x, , z] = this.playout.figure.root;
     this.point.set(x, 0, z);
     root.localToWorld(this.point);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { copyFigure, newFigure, slerpAll } from '../figure.ts';
+import { copyFigure, newFigure, shift, slerpAll } from '../figure.ts';
 import { HeardClock } from '../heardclock.ts';
 import { decay, decayed, Inertia } from '../inertia.ts';
 import { Resampler } from '../resampler.ts';
@@ -37,6 +37,24 @@ test('a seam shows no jump in place or speed, and is over after 250 ms', () => {
   for (const step of steps) assert.ok(Math.abs(step) < 0.09);
   for (let i = 1; i < steps.length; i++) assert.ok(Math.abs(steps[i] - steps[i - 1]) < 0.03, `jump of speed at ${i}`);
   assert.ok(Math.abs(shown.at(-1)!) < 1e-6);
+});
+
+test('a place that turns is carried over: nothing moves in the room', () => {
+  const inertia = new Inertia();
+  const still = newFigure();
+  still.root.set([0.1, 0.9, 0.2]);
+  for (let i = 0; i < 3; i++) inertia.apply(Object.assign(newFigure(), { root: still.root.slice() }), 1 / 60);
+  const by = { turnRad: -1.2, way: [0.3, 0, -0.4] };
+  inertia.move(by);
+  const target = newFigure(); // what comes is told in the new place, and stands where the old one stood
+  target.root.set(still.root);
+  shift(target, by);
+  inertia.start(target, true);
+  const figure = newFigure();
+  copyFigure(target, figure);
+  inertia.apply(figure, 1 / 60);
+  for (let i = 0; i < 3; i++) assert.ok(Math.abs(figure.root[i] - target.root[i]) < 1e-5);
+  assert.ok(Math.abs(angleOf(figure.rot) + 1.2) < 1e-5, `${angleOf(figure.rot)}`);
 });
 
 test('the decay begins with the value and the speed, and ends at rest', () => {
