@@ -68,6 +68,11 @@ class View(Protocol):
         """Return the newest frame; None when none came lately."""
         ...
 
+    def head_m(self) -> np.ndarray | None:
+        """Return the place (3,) of the user's head from where the character stands: x to its left, y up, z ahead of it;
+        None where it is not known."""
+        ...
+
     def acts_since(self, since_s: float) -> list[str]:
         """Return the acts that were seen from `since_s` on, in order."""
         ...

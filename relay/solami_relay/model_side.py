@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from solami_protocol.control import Percept
+from solami_protocol.control import Percept, Place
 from solami_protocol.live import (
     Exchange,
     LiveCancel,
@@ -21,6 +21,7 @@ from solami_protocol.live import (
     LiveOpen,
     LiveRestored,
     LiveResume,
+    LiveStand,
     LiveStart,
     LiveText,
     Opened,
@@ -86,6 +87,7 @@ class ModelSide:
         self._history: deque[Exchange] = deque(maxlen=HISTORY)
         self._declared: set[str] = set()  # parts of the model server that it called degraded
         self._reply_number = 0
+        self._place: Place | None = None
         self.turns: dict[int, TurnLog] = {}
         self.replies: dict[int, Reply] = {}
         self.link = Link(
@@ -96,8 +98,14 @@ class ModelSide:
         m = self._meta
         return LiveOpen(
             session=m.sid, character=m.character, brain=m.brain or None, history=list(self._history),
-            user_name=m.user_name, locale=m.locale,
+            user_name=m.user_name, locale=m.locale, place=self._place,
         )  # fmt: skip
+
+    def stand(self, place: Place) -> None:
+        """The character stands there from now on."""
+        if place != self._place:
+            self._place = place
+            self.link.send(LiveStand(place=place))
 
     def become(self, character: str) -> None:
         """Another character: a new session at the model server, without history."""

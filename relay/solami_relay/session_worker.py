@@ -7,7 +7,6 @@ the inbox: the oldest microphone and pose frames of the client are dropped and c
 import asyncio
 import json
 import logging
-import math
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -20,19 +19,19 @@ import aiohttp
 from solami_protocol.behaviours import BehaviourPack
 from solami_protocol.control import CharacterSet, ErrorMessage, Place, Playback, Scene, Space, TextInput, read_up
 from solami_protocol.errors import SolamiError
-from solami_protocol.media import AudioCodec, Flag, Kind, MediaFrame, PoseCodec, decode_media, pose_frames
+from solami_protocol.media import AudioCodec, Kind, MediaFrame, PoseCodec, decode_media, pose_frames
 from solami_protocol.messages import Message
 from solami_relay.bus import Bus, Entry, Lease
 from solami_relay.downlink import Downlink
 from solami_relay.entries import SessionMeta
 from solami_relay.epoch_player import EpochHead, EpochPlayer, FaceHealth
 from solami_relay.face_side import FaceSide
-from solami_relay.facing import Facing
 from solami_relay.health import Health
+from solami_relay.interludes import Interludes
 from solami_relay.microphone import Microphone
 from solami_relay.model_side import ModelSide
 from solami_relay.opus import OpusEar
-from solami_relay.pack import Turnings, fetch_pack, filler_of
+from solami_relay.pack import fetch_pack
 from solami_relay.place import before_user, in_new_space
 from solami_relay.presence import Presence
 from solami_relay.reply_buffer import Reply
@@ -117,10 +116,7 @@ class SessionWorker:
         self._place: Place | None = None
         self._user_pose: MediaFrame | None = None
         self._presence = Presence(settings.leave_m, settings.near_m, settings.leave_s)
-        self._facing = Facing(math.radians(settings.aside_deg), settings.aside_s, settings.aside_again_s)
-        self._aside_rad = 0.0
-        self._turnings: Turnings | None = None
-        self._filler: Reply | None = None
+        self._interludes = Interludes(settings)
         self._packs: set[asyncio.Task[None]] = set()
         self._ticked_ms = 0.0
 
@@ -242,23 +238,21 @@ class SessionWorker:
             place = self._stand()
             if self._presence.left(frame, place):
                 self._step(UserLeft())
-            self._face_user(frame, place)
+            if self._interludes.aside(frame, place):
+                self._step(UserAside())
         elif frame.kind is Kind.AUDIO:
             self._actions.entry(entry.id, self._mic.time_ms)
-            self._mic.ear.guard_db = -100.0 if self._echo_cancelled else self._echo_db()
+            self._mic.ear.guard_db = -100.0 if self._echo_cancelled and not self._humming() else self._echo_db()
             for heard in self._mic.push(frame):
                 self._step(SoundFrame(heard.end_ms, heard.voiced))
             turn = self._engine.listening_turn
             if turn is not None:
                 self._model.sound(turn, self._mic.take(turn))
 
-    def _face_user(self, frame: MediaFrame, place: Place) -> None:
-        if not self._settings.face_user or frame.flags & Flag.TRACKING_LOST:
-            return
-        aside_rad = self._facing.aside_rad(frame, place)
-        if aside_rad is not None:
-            self._aside_rad = aside_rad
-            self._step(UserAside())
+    def _humming(self) -> bool:
+        """Return whether something sounds beside the turns: so soft that no client's canceller need be trusted."""
+        player = self._actions.sounding
+        return player is not None and player.head.turn is None
 
     def _echo_db(self) -> float:
         """Return the loudest that our own voice can be in the microphone now."""
@@ -320,10 +314,8 @@ class SessionWorker:
             if changes:
                 self._down.put(ErrorMessage(code=pack.code, message=f"the character stays {self._character}: {pack}"))
             return
-        self._filler = filler_of(pack)
-        self._turnings = Turnings(pack)
-        self._engine.answering.can_fill = self._filler is not None
-        self._engine.answering.interludes = frozenset({"turn"} if self._turnings else ())
+        self._engine.answering.interludes = self._interludes.take(pack)
+        self._engine.answering.can_fill = self._interludes.filler is not None
         if changes:
             self._character = character
             self._scene_rev += 1
@@ -345,26 +337,22 @@ class SessionWorker:
         return EpochPlayer(head, reply, self._settings, now_ms)
 
     def _reply_for(self, action: OpenEpoch) -> Reply | None:
-        if action.interlude == "turn":
-            return self._turning()
+        if action.interlude == "turn":  # from now on the character stands as at its end
+            reply, self._place = self._interludes.turn(self._stand())
+            self._model.stand(self._place)
+            return reply
+        if action.interlude == "assent":
+            return self._interludes.assent()
         if action.kind == "filler" or action.turn is None:
-            return self._filler
+            return self._interludes.filler
         return self._model.replies.get(action.turn)
-
-    def _turning(self) -> Reply | None:
-        """Return the turn to the user; from now on the character stands as at its end."""
-        if self._turnings is None or self._user_pose is None:
-            return None
-        turned_rad, reply = self._turnings.nearest(self._aside_rad)
-        self._facing.turned(self._user_pose)
-        here = self._stand()
-        self._place = here.model_copy(update={"yaw_rad": math.remainder(here.yaw_rad + turned_rad, math.tau)})
-        return reply
 
     def _stand(self) -> Place:
         if self._place is None and self._user_pose is not None and self._user_pose.count:
             root, rotations = pose_frames(self._user_pose)
             self._place = before_user(root[-1], rotations[-1, 0], self._settings.place_ahead_m)
+        if self._place is not None:
+            self._model.stand(self._place)
         return self._place or Place()
 
     def _send_due(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from solami_protocol.control import StateName
 from solami_protocol.live import Cause
 from solami_relay.answering import Answer, Answering
+from solami_relay.assent import Assent
 from solami_relay.endpoint import Endpointer, Signal, VoicePhase
 from solami_relay.overlap_words import Verdict, judge
 from solami_relay.turn_actions import (
@@ -63,6 +64,7 @@ class TurnEngine:
         self._user: UserTurn | None = None
         self._overlap: Overlap | None = None
         self._acts = ActMemory(settings)
+        self._assent = Assent(settings.complete_at)
         self._state: StateName = "idle"
         self._connected = False
         self._gone_ms = now_ms
@@ -159,6 +161,7 @@ class TurnEngine:
         self.answering.hold(now_ms)
 
     def _go_on(self) -> None:
+        self.answering.drop_interlude("assent")
         u = self._user
         if u is None or u.forced_ms is not None:
             self._ear.force_pause()
@@ -220,6 +223,13 @@ class TurnEngine:
                 self._confirm(now_ms)
             else:  # over an answer, without words in time: the default is to let the character go on
                 self._let_go(now_ms)
+        elif self._ear.phase is VoicePhase.PAUSED and o is None and u.forced_ms is None:
+            self._nod(u, now_ms)
+
+    def _nod(self, u: UserTurn, now_ms: float) -> None:
+        ear = self._ear
+        if self._assent.due(now_ms, ear.silence_ms(now_ms), ear.voiced_ms, u.words):
+            self.answering.interlude("assent")
 
     def _endpoint(self, u: UserTurn, now_ms: float) -> bool:
         s, silence_ms = self._settings, self._ear.silence_ms(now_ms)

@@ -1,5 +1,7 @@
 """Typed settings of the worker (`worker:` in the relay's YAML)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from solami_protocol.settings import Settings
@@ -58,3 +60,5 @@ class WorkerSettings(Settings):
     """A user farther aside than this for `aside_s` is turned to, at most once in `aside_again_s`."""
     aside_s: float = 0.5
     aside_again_s: float = 3.0
+    backchannel: Literal["voice", "nod", "off"] = "voice"
+    """What a listening character does in the user's pauses: nods and hums, only nods, or nothing."""

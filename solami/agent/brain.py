@@ -172,6 +172,8 @@ class AgentBrain:
                 watch.seen[:] = view.acts_since(stage.heard_at_s(begin_ms) - _QUICK_S)
             if watch.until & set(watch.seen):
                 last = min(last, k + _WATCH_ON)
+            if view is not None:
+                stage.look_at(view.head_m())
             piece = stage.silence(_WATCH_MS)
             yield Phones(piece.phones)
             for pose in stage.frames_until(stage.spoken_ms):
@@ -185,8 +187,9 @@ class AgentBrain:
     def _performance(self, turn: Turn) -> Performance:
         start = None if turn.start_pose is None else (turn.start_pose.root_m, turn.start_pose.rotations)
         performance = Performance(self._style, start, self._seed + turn.number, recorded=self._recorded)
+        head_m = None if turn.view is None else turn.view.head_m()
         if turn.start_pose is None:
-            performance.look_at(_USER_HEAD_M)
+            performance.look_at(_USER_HEAD_M if head_m is None else head_m)
         else:
             root_m, hips = turn.start_pose.root_m[-1], turn.start_pose.rotations[-1, 0]
             ahead = q.rotate(hips, np.array([0.0, 0.0, 1.0]))

@@ -84,6 +84,11 @@ class Stage:
         """Return when a moment of the reply is heard at the earliest, by `time.monotonic`."""
         return (time.monotonic() if self._began_s is None else self._began_s) + t_ms / 1000
 
+    def look_at(self, head_m: np.ndarray | None) -> None:
+        """Look at the user's head (3,) from the next frame on; where it is not known the gaze stays."""
+        if head_m is not None:
+            self._performance.look_at(head_m)
+
     def walk(self, ahead_m: float) -> None:
         """Walk towards the user or back, never further from its place than `_LEASH_M`."""
         there_m = float(np.clip(self._ahead_m + ahead_m, -_LEASH_M, _LEASH_M))

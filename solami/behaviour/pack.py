@@ -1,8 +1,8 @@
 """The behaviour pack: clips that a client plays by state while nothing is streamed (idle, listen, think, apology).
 
 Every clip begins and ends in a standing pose with the arms at the sides, so that a cross-fade of 250 ms into, out of
-and between them moves little. Loops close exactly: the frame after the last is the first. The turns (state `turn`) are
-for the relay, which streams one when the user has walked around the character.
+and between them moves little. Loops close exactly: the frame after the last is the first. The last three states are for
+the relay, which streams a clip when the user has walked around the character, pauses, or waits for long.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from solami_protocol.skeleton import FPS
 
 __all__ = ["PACK_STATES", "PackClip", "PackState", "behaviour_pack"]
 
-PackState = Literal["idle", "listen", "think", "apology", "turn"]
-PACK_STATES: tuple[PackState, ...] = ("idle", "listen", "think", "apology", "turn")
+PackState = Literal["idle", "listen", "think", "apology", "turn", "assent", "filler"]
+PACK_STATES: tuple[PackState, ...] = ("idle", "listen", "think", "apology", "turn", "assent", "filler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,14 @@ _PLANS: tuple[_Plan, ...] = (
     _Plan("think", "think_chin", 195, (("think", 1_250, 1_300),)),
     _Plan("think", "think_away", 180, (("look_away_left", 1_150, 1_300), ("tilt", 3_900, 0))),
     _Plan("apology", "apology", 100, (("apology", 950, 0),), loop=False),
+    _Plan("assent", "assent_nod", 36, (("nod", 400, 0),), loop=False),
+    _Plan("assent", "assent_once", 30, (("nod_once", 380, 0),), loop=False),
+    _Plan("filler", "filler_away", 60, (("look_away", 620, 0),), loop=False),
 )
 
 
 def behaviour_pack(style: Style | None = None, seed: int = 0) -> list[PackClip]:
-    """Return the clips of a character: four idle loops, two for listening, two for thinking, one apology, turns."""
+    """Return the clips of a character: idle loops, clips to listen, think and assent, an apology, a filler, turns."""
     style = style or Style()
     clips = [_render(plan, style, seed + 101 * i) for i, plan in enumerate(_PLANS)]
     return clips + [_turn(degrees, style, seed + 103 * i) for i, degrees in enumerate(TURNS_DEG)]

@@ -1,4 +1,4 @@
-"""A character's behaviour pack as it travels: authored clips, and an apology in words with lips of its own."""
+"""A character's behaviour pack as it travels: authored clips, and some with a sound and lips of their own."""
 
 import numpy as np
 
@@ -7,15 +7,19 @@ from solami.audio2face import animate
 from solami.behaviour import PackClip, behaviour_pack
 from solami.characters import Card
 from solami.server.engines import Engines
+from solami.server.murmurs import hesitation, hum
 from solami.speech import Synthesiser, Voice
 from solami_protocol.behaviours import BehaviourPack, Clip
 from solami_protocol.behaviours import PackClip as WireClip
 from solami_protocol.phones import Phone
+from solami_protocol.skeleton import FPS
 
 __all__ = ["wire_pack"]
 
 APOLOGY = "I am sorry, I lost my thread for a moment."
 RATE_HZ = 24_000
+SOUND_FRAME = 4
+"""Where a hum begins in its clip: the nod has begun."""
 
 
 def wire_pack(engines: Engines, card_id: str) -> str:
@@ -26,13 +30,14 @@ def wire_pack(engines: Engines, card_id: str) -> str:
 
 
 def _clip(engines: Engines, card: Card, clip: PackClip) -> Clip:
-    pcm = np.zeros(0, np.int16)
+    pcm, phones = _sound(engines.synthesiser, card_voice(card), clip.state)
     face = clip.face
-    if clip.state == "apology":
-        pcm, phones = _spoken(engines.synthesiser, card_voice(card), APOLOGY)
-        lips = animate(pcm, phones)[: len(face)]
+    if len(pcm):
+        begin = SOUND_FRAME if clip.state != "apology" else 0
+        lips = animate(pcm, phones)[: len(face) - begin]
         face = face.copy()
-        face[: len(lips)] = np.maximum(face[: len(lips)], lips)
+        face[begin : begin + len(lips)] = np.maximum(face[begin : begin + len(lips)], lips)
+        pcm = np.concatenate([np.zeros(begin * RATE_HZ // FPS, np.int16), pcm])
     return Clip(
         state=clip.state,
         name=clip.name,
@@ -42,6 +47,18 @@ def _clip(engines: Engines, card: Card, clip: PackClip) -> Clip:
         face=face,
         pcm=pcm,
     )
+
+
+def _sound(synthesiser: Synthesiser, voice: Voice, state: str) -> tuple[np.ndarray, list[Phone]]:
+    """Return the sound that belongs to a clip of this state, and its phones; empty where it is silent."""
+    match state:
+        case "apology":
+            return _spoken(synthesiser, voice, APOLOGY)
+        case "assent":
+            return hum(synthesiser, voice)
+        case "filler":
+            return hesitation(synthesiser, voice)
+    return np.zeros(0, np.int16), []
 
 
 def _spoken(synthesiser: Synthesiser, voice: Voice, text: str) -> tuple[np.ndarray, list[Phone]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections import deque
 
 from aiohttp import WSMsgType, web
@@ -28,6 +27,7 @@ from solami_protocol.live import (
     LiveHeard,
     LiveOpen,
     LiveResume,
+    LiveStand,
     LiveStart,
     LiveText,
     Opened,
@@ -116,7 +116,7 @@ class LiveSession:
         self._faults = Faults()
         self._perception = Perception()
         self._view = UserView()
-        self._seen: deque[tuple[float, Act]] = deque(maxlen=16)
+        self._view.place = hello.place
         self._turns: dict[int, LiveTurn] = {}
         self._seq = 0
         self._pose_timer: asyncio.TimerHandle | None = None
@@ -185,12 +185,9 @@ class LiveSession:
         if not percepts:
             return
         acts, tracking = describe(percepts)
-        now = time.monotonic()
         for act in acts:
             if act.phase == "began":
-                seen = Act(act.name, act.confidence, act.side)
-                self._seen.append((now, seen))
-                self._view.did(seen)
+                self._view.did(Act(act.name, act.confidence, act.side))
         await self.send(PerceptSeen(turn=self._open_voice_turn(), acts=acts, tracking=tracking))
 
     def _open_voice_turn(self) -> int:
@@ -201,6 +198,8 @@ class LiveSession:
         match message:
             case LiveOpen():
                 raise ProtocolError("type", "`open` was sent before on this socket")
+            case LiveStand(place=place):
+                self._view.place = place
             case LiveStart():
                 await self._start(message)
             case LiveEnd(turn=number):
@@ -235,10 +234,9 @@ class LiveSession:
         )
 
     def _question(self, turn: LiveTurn) -> Turn:
-        since = turn.started_s - PREROLL_S
-        seen = tuple(act for at, act in self._seen if at >= since)
+        seen = self._view.seen_since(turn.started_s - PREROLL_S)
         if turn.cause != "voice":  # what the worker named, as it was seen
-            seen = tuple(act for act in seen if any(act.name == named.name for named in turn.acts))
+            seen = [act for act in seen if any(act.name == named.name for named in turn.acts)]
         unique = {act.name: act for act in (*turn.acts, *seen)}
         return Turn(
             number=turn.number,
@@ -262,7 +260,7 @@ class LiveSession:
 
     def _confirm(self, turn: LiveTurn) -> None:
         turn.confirmed = True
-        self._seen.clear()  # these acts have their answer
+        self._view.answered()
 
     async def _heard(self, heard: LiveHeard) -> None:
         turn = self._turns.get(heard.turn)

@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -50,6 +50,7 @@ class Services:
 
     reply_s: float = 1.0
     words: Callable[[int, float], str] = lambda turn, seconds: "what is your name"
+    complete: float = 0.9
     think_s: float = 0.0
     face_delay_s: float = 0.0
     stall_after_s: float | None = None
@@ -102,11 +103,12 @@ class Services:
         if request.match_info["id"] not in ("copper", "bramble"):
             raise web.HTTPNotFound
         clip = Clip(
-            state="think", name="hum", loop=False, root_m=np.zeros((15, 3), np.float32),
+            state="filler", name="hum", loop=False, root_m=np.zeros((15, 3), np.float32),
             rotations=np.tile(REST, (15, 1, 1)), face=np.zeros((15, 52), np.float32),
             pcm=np.full(12_000, 900, np.int16),
         )  # fmt: skip
-        pack = BehaviourPack(character=request.match_info["id"], clips=[PackClip.pack(clip)])
+        hum = replace(clip, state="assent", name="mm", pcm=np.full(7200, 700, np.int16))
+        pack = BehaviourPack(character=request.match_info["id"], clips=[PackClip.pack(clip), PackClip.pack(hum)])
         return web.json_response(text=pack.model_dump_json())
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
@@ -156,7 +158,9 @@ class Services:
         if by_voice and turn in self.heard:
             seconds = sum(len(p) for p in self.heard[turn]) / 16_000
             text = self.words(turn, seconds)
-            await say(live.TranscriptSeen(turn=turn, text=text, complete=0.9 if text else 0, confidence=bool(text)))
+            await say(
+                live.TranscriptSeen(turn=turn, text=text, complete=self.complete if text else 0, confidence=bool(text))
+            )
             if not text:
                 return
         await asyncio.sleep(self.think_s)
@@ -680,6 +684,37 @@ async def test_long_thought_is_filled_with_a_sound_of_the_character(redis_url: s
         assert (filler.kind, reply.kind) == ("filler", "reply")
         assert h.client.audio_ms(filler.epoch) == pytest.approx(500)
         assert filler.epoch < reply.epoch
+
+
+@pytest.mark.parametrize(("backchannel", "heard"), [("voice", True), ("nod", False)])
+async def test_a_listener_nods_and_hums_in_a_pause_and_stops_when_the_user_goes_on(
+    redis_url: str, voice: np.ndarray, backchannel: str, heard: bool
+) -> None:
+    async with house(redis_url, Services(complete=0.1), backchannel=backchannel) as h:
+        await asyncio.sleep(0.3)
+        h.client.say(np.concatenate([voice, np.zeros(6400, np.int16), voice]))
+        (nod,) = await h.client.wait(control.EpochStart, 1)
+        assert (nod.kind, nod.turn) == ("filler", None)
+        sound = np.concatenate([media.audio_samples(f) for f in h.client.frames(nod.epoch, media.Kind.AUDIO)])
+        assert bool(np.any(sound)) == heard
+        assert h.client.frames(nod.epoch, media.Kind.POSE)
+        (cancel,) = await h.client.wait(control.Cancel, 1)  # of the nod, for the user goes on
+        assert cancel.epoch == nod.epoch
+        _, reply = await h.client.wait(control.EpochStart, 2)
+        await h.client.wait(control.TurnDone, 1)
+        assert len({m.turn for m in h.services.sent(live.LiveStart)}) == 1  # one turn, both halves
+        assert h.client.all(control.Hold) == []
+        states = [m.state for m in h.client.all(control.State)]
+        assert states[:2] == ["listening", "speaking"]
+        assert (reply.kind, reply.turn) == ("reply", 1)
+
+
+async def test_who_is_told_not_to_nod_listens_still(redis_url: str, voice: np.ndarray) -> None:
+    async with house(redis_url, Services(complete=0.1), backchannel="off") as h:
+        await asyncio.sleep(0.3)
+        h.client.say(np.concatenate([voice, np.zeros(6400, np.int16), voice]))
+        await h.client.wait(control.TurnDone, 1)
+        assert [m.kind for m in h.client.all(control.EpochStart)] == ["reply"]
 
 
 async def test_session_is_leased_quickly_and_given_back(redis_url: str) -> None:

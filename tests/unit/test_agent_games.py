@@ -30,6 +30,9 @@ class Onlooker:
         self.frame = frame
         self.acts: list[tuple[float, str]] = []
 
+    def head_m(self) -> np.ndarray | None:
+        return None
+
     def latest(self) -> Seen | None:
         return self.frame
 

@@ -39,14 +39,14 @@ def test_every_state_has_its_clips() -> None:
         assert clip.rotations.shape[1:] == (55, 4)
         assert clip.face.shape == (len(clip.rotations), 52)
         assert clip.root_m.dtype == clip.rotations.dtype == clip.face.dtype == np.float32
-        assert clip.loop == (clip.state not in ("apology", "turn"))
+        assert clip.loop == (clip.state in ("idle", "listen", "think"))
 
 
 @pytest.mark.parametrize("style", [Style(), Style(energy=1.5, tempo=1.6), Style(energy=0.1, openness=0, tempo=0.6)])
 def test_loops_close_and_begin_near_the_stance(style: Style) -> None:
     upright = stance(style).pose()[1]
     for clip in behaviour_pack(style, seed=3):
-        if clip.state == "turn":
+        if clip.state in ("turn", "assent", "filler"):  # streamed, never repeated
             continue
         inner = q.angle_between(clip.rotations[1:].astype(float), clip.rotations[:-1].astype(float)).max(axis=1)
         seam = q.angle_between(clip.rotations[0].astype(float), clip.rotations[-1].astype(float)).max()

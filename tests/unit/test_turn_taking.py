@@ -591,3 +591,64 @@ def test_a_voice_does_not_stop_a_turn_to_the_user_but_its_answer_does() -> None:
     assert cancelled_ms == bench.find(OpenEpoch)[1][0]
     order = [action for _, action in bench.log if isinstance(action, CancelEpoch | OpenEpoch)]
     assert [action.epoch for action in order] == [turning, turning, reply]
+
+
+def listening(text: str = "so yesterday i went to", complete: float = 0.1, speech_ms: int = 1400) -> Bench:
+    bench = Bench()
+    bench.engine.answering.interludes = frozenset({"assent"})
+    bench.say(speech_ms)
+    bench.hush(220)
+    bench.send(Words(bench.find(StartTurn)[-1][1].turn, text, True, complete))
+    return bench
+
+
+def test_a_listener_nods_in_a_pause_that_is_not_the_end_once_in_four_seconds() -> None:
+    bench = listening()
+    bench.none(OpenEpoch)
+    bench.hush(280)
+    opened_ms, opened = bench.only(OpenEpoch)
+    assert (opened.turn, opened.kind, opened.interlude) == (None, "filler", "assent")
+    assert 250 <= opened_ms - 1400 <= 300
+    bench.send(EpochDrained(opened.epoch, 1000))
+    bench.say(1500)
+    bench.send(Played(opened.epoch, "cut", 100))
+    bench.hush(220)
+    bench.send(Words(1, "so yesterday i went to the", True, 0.1))
+    bench.hush(280)
+    bench.only(OpenEpoch)  # too soon again
+    bench.say(2500)
+    bench.hush(220)
+    bench.send(Words(1, "so yesterday i went to the sea and", True, 0.1))
+    bench.hush(280)
+    assert len(bench.find(OpenEpoch)) == 2
+    bench.none(HoldEpoch, FinishTurn, ConfirmTurn)
+    assert bench.states() == ["listening"]
+    bench.only(StartTurn)
+
+
+@pytest.mark.parametrize(
+    ("text", "complete", "speech_ms"), [("what is your name", 0.9, 1400), ("so i", 0.1, 700), ("", 0.0, 1400)]
+)
+def test_nobody_nods_at_a_finished_sentence_a_short_word_or_noise(text: str, complete: float, speech_ms: int) -> None:
+    bench = listening(text, complete, speech_ms)
+    bench.hush(400)
+    bench.none(OpenEpoch)
+
+
+def test_who_goes_on_is_not_hummed_at() -> None:
+    bench = listening()
+    bench.hush(100)
+    opened = bench.only(OpenEpoch)[1]
+    bench.say(40)
+    assert bench.only(CancelEpoch)[1].epoch == opened.epoch
+    bench.only(StartTurn)
+    assert bench.engine.listening_turn == 1
+
+
+def test_the_answer_takes_over_from_a_nod() -> None:
+    bench = listening()
+    bench.hush(700)
+    bench.send(ReplyReady(1))
+    nod, reply = (action.epoch for _, action in bench.find(OpenEpoch))
+    assert [action.epoch for _, action in bench.find(CancelEpoch)] == [nod]
+    assert reply > nod

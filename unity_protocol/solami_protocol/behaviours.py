@@ -27,8 +27,9 @@ from solami_protocol.skeleton import FPS, JOINT_COUNT
 
 __all__ = ["BehaviourPack", "Clip", "PackClip", "PackState"]
 
-PackState = Literal["idle", "listen", "think", "apology", "turn"]
-"""`turn`: the character turns to face the user. A client does not choose these: the relay streams one as an epoch."""
+PackState = Literal["idle", "listen", "think", "apology", "turn", "assent", "filler"]
+"""A client plays the first four by itself. The relay streams the others as epochs: `turn`, the character turns to face
+the user; `assent`, it nods and hums in a pause of the user; `filler`, it fills a long thought."""
 AUDIO_RATE_HZ = 24_000
 
 

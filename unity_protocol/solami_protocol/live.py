@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from solami_protocol.control import Place
 from solami_protocol.messages import Message, read
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "LiveRestored",
     "LiveResume",
     "LiveServerMessage",
+    "LiveStand",
     "LiveStart",
     "LiveText",
     "Opened",
@@ -72,6 +74,15 @@ class LiveOpen(Message):
     history: list[Exchange] = Field(default=[], max_length=64)
     user_name: str = Field("", max_length=64)
     locale: str = Field("en", max_length=16)
+    place: Place | None = None
+    """Where the character stands in the space of the user's poses; None while that is not known."""
+
+
+class LiveStand(Message):
+    """The character stands elsewhere from now on: its poses are told from there, and the user is seen from there."""
+
+    type: Literal["stand"] = "stand"
+    place: Place
 
 
 class LiveStart(Message):
@@ -131,7 +142,9 @@ class LiveText(Message):
     text: str = Field(min_length=1, max_length=4000)
 
 
-LiveClientMessage = LiveOpen | LiveStart | LiveEnd | LiveResume | LiveConfirm | LiveCancel | LiveHeard | LiveText
+LiveClientMessage = (
+    LiveOpen | LiveStand | LiveStart | LiveEnd | LiveResume | LiveConfirm | LiveCancel | LiveHeard | LiveText
+)  # fmt: skip
 _CLIENT: TypeAdapter[LiveClientMessage] = TypeAdapter(Annotated[LiveClientMessage, Field(discriminator="type")])
 
 
