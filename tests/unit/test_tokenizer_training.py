@@ -125,9 +125,11 @@ def test_frames_that_do_not_count_do_not_count(data: MotionData, tmp_path: Path)
         assert float(both[0][name]) == pytest.approx(float(both[1][name]), rel=1e-5), name
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 @pytest.mark.parametrize("kind", ["ema", "residual", "fsq"])
-def test_continued_training_equals_uninterrupted(data: MotionData, tmp_path: Path, kind: str) -> None:
-    more = [f"tokenizer.quantiser.kind={kind}", "tokenizer.quantiser.depth=3", "tokenizer.quantiser.levels=[5,3,3]"]
+def test_continued_training_equals_uninterrupted(data: MotionData, tmp_path: Path, kind: str, optimiser: str) -> None:
+    more = [f"optimiser={optimiser}"]
+    more += [f"tokenizer.quantiser.kind={kind}", "tokenizer.quantiser.depth=3", "tokenizer.quantiser.levels=[5,3,3]"]
     whole = Trainer(settings(tmp_path / "a", *more), data)
     for _ in range(7):
         whole.train_step()
@@ -145,6 +147,18 @@ def test_continued_training_equals_uninterrupted(data: MotionData, tmp_path: Pat
         assert torch.equal(value, second.tokenizer.state_dict()[name]), name
     for name, value in whole.mean_weights.items():
         assert torch.equal(value, second.mean_weights[name]), name
+
+
+def test_muon_steps_the_kernels_in_place_along_an_orthogonal_matrix(data: MotionData, tmp_path: Path) -> None:
+    trainer = Trainer(settings(tmp_path, "warmup=0", "weight_decay=0", "learning_rate=0.01"), data)
+    kernels = {n: p.detach().clone() for n, p in trainer.tokenizer.named_parameters() if n.endswith("wide.conv.weight")}
+    trainer.train_step()
+    assert len(kernels) == 12
+    for name, p in trainer.tokenizer.named_parameters():
+        if name in kernels:
+            stretch = torch.linalg.svdvals((p.detach() - kernels[name]).flatten(1))
+            # Newton-Schulz steps bring all but vanishing singular values to one size; a gradient's own lie far apart
+            assert stretch.quantile(0.25) > 0.5 * stretch.max() > 0, name
 
 
 def test_a_run_writes_its_log_checkpoint_and_best(data: MotionData, tmp_path: Path) -> None:

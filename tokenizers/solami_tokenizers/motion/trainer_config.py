@@ -7,6 +7,7 @@ from pydantic import Field
 
 from solami_protocol.settings import Settings
 from solami_tokenizers.motion.losses import LossSettings
+from solami_tokenizers.motion.optimiser import OptimiserKind
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
 
 __all__ = ["AugmentSettings", "TrainSettings"]
@@ -19,8 +20,9 @@ class AugmentSettings(Settings):
     """Share of windows that show the mirror image."""
     tempo: float = Field(0.1, ge=0, lt=0.5)
     """Windows play between 1 - tempo and 1 + tempo times as fast."""
-    height: float = Field(0.15, ge=0, lt=0.5)
-    """Bodies are between 1 - height and 1 + height times as tall."""
+    height: float = Field(0, ge=0, lt=0.5)
+    """Bodies are between 1 - height and 1 + height times as tall. Off, since the readers bring every recording to one
+    body: at 0.15 codes went to body heights that no input has, and validation MPJPE after 600 steps was 57, not 48 mm."""
     noise: float = Field(0.01, ge=0)
     """Deviation of the noise on the encoder's input, in deviations of the features."""
     code_swap: float = Field(0.05, ge=0, lt=1)
@@ -53,6 +55,8 @@ class TrainSettings(Settings):
     """Frames of the windows of the last part, as many frames a batch: longer than the receptive field."""
     long_share: float = Field(0.3, ge=0, le=1)
     """The last part's share of the steps."""
+    optimiser: OptimiserKind = "muon"
+    """Validation MPJPE of body-512 after 600 steps: AdamW 48 mm, Muon 38 mm, at the same time a step."""
     learning_rate: float = Field(1e-3, gt=0)
     warmup: float = Field(0.05, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0)

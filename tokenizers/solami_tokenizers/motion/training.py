@@ -25,6 +25,7 @@ from solami_tokenizers.motion.losses import Losses, losses_of
 from solami_tokenizers.motion.metrics import code_counts, entropy_share, perplexity, usage
 from solami_tokenizers.motion.motion_data import VALIDATION, MotionData
 from solami_tokenizers.motion.normalise import Normaliser
+from solami_tokenizers.motion.optimiser import Optimiser
 from solami_tokenizers.motion.pretrained import save
 from solami_tokenizers.motion.team import Team
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
@@ -71,9 +72,7 @@ class Trainer:
         self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment)
         alone = self.team.size == 1
         self.rng = np.random.default_rng(settings.seed if alone else [settings.seed, self.team.rank])
-        self.optimiser = torch.optim.AdamW(
-            self.tokenizer.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
-        )
+        self.optimiser = Optimiser(self.tokenizer, settings.optimiser, settings.weight_decay)
         self.mean_weights = {name: p.detach().clone() for name, p in self.tokenizer.named_parameters()}
         self.step, self.trained_s, self.best_mm = 0, 0.0, math.inf
         self._codes: deque[np.ndarray] = deque(maxlen=_CODES_KEPT)
@@ -99,8 +98,6 @@ class Trainer:
         """Do one step; return its losses and the norm of the gradients."""
         s, share = self.settings, self.share
         batch = (self._fixed or self._draw()).to(self.team.device)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(s, share)
         if share >= s.revive:
             self.tokenizer.quantiser.let_rest()
         self.tokenizer.train()
@@ -117,13 +114,12 @@ class Trainer:
             scale=batch.scale,
             ramp=min(share / s.ramp, 1.0) if s.ramp else 1.0,
         )
-        self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
         self.team.average_gradients(self.tokenizer.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.tokenizer.parameters(), s.clip)
         if not torch.isfinite(norm):
             raise InputError(f"step {self.step}: the gradients are not finite; lower learning_rate ({s.learning_rate})")
-        self.optimiser.step()
+        self.optimiser.step(learning_rate(s, share))
         self.step += 1
         self._average()
         self._codes.append(made.quantised.codes.flatten(0, 1).cpu().numpy())
