@@ -12,7 +12,7 @@ from solami_tokenizers.motion.features import RootState, body_features
 from solami_tokenizers.motion.heading import heading, yaw_quaternion
 from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.quantisers import QuantiserSettings
-from solami_tokenizers.motion.seams import BLEND_FRAMES, ReplyDecoder, Seam, SeamJump, seam_jump
+from solami_tokenizers.motion.seams import BLEND_FRAMES, LONGEST_BLEND_FRAMES, ReplyDecoder, Seam, SeamJump, seam_jump
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
 
@@ -58,8 +58,21 @@ def test_another_motion_follows_without_a_jump() -> None:
     assert bare.pose_m > 20 * usual.pose_m  # there is something to mend
     assert soft.pose_m < 0.05 * bare.pose_m
     assert soft.velocity_m_s < 0.1 * bare.velocity_m_s
-    np.testing.assert_array_equal(out.rotations[BLEND_FRAMES:], new.rotations[BLEND_FRAMES:])
-    np.testing.assert_array_equal(out.root_m[BLEND_FRAMES:], new.root_m[BLEND_FRAMES:])
+    np.testing.assert_array_equal(out.rotations[LONGEST_BLEND_FRAMES:], new.rotations[LONGEST_BLEND_FRAMES:])
+    np.testing.assert_array_equal(out.root_m[LONGEST_BLEND_FRAMES:], new.root_m[LONGEST_BLEND_FRAMES:])
+
+
+def test_a_wide_gap_takes_longer_than_a_narrow_one() -> None:
+    still = np.tile(quat.IDENTITY, (10, 55, 1)).astype(np.float32)
+    raised = still.copy()
+    raised[:, 16] = quat.from_rotvec(np.array([0, 0, 1.5]))  # the left shoulder
+    root = np.tile(np.float32([0, 0.95, 0]), (10, 1))
+    shown = Clip(name="down", root_m=root, rotations=still, fps=FPS)
+    nudge = still.copy()
+    nudge[:, 16] = quat.from_rotvec(np.array([0, 0, 0.05]))
+    assert Seam(shown, root, nudge).frames == BLEND_FRAMES
+    assert BLEND_FRAMES < Seam(shown, root, raised).frames <= LONGEST_BLEND_FRAMES
+    assert Seam(shown, root, raised, blend_frames=10).frames == 10
 
 
 def test_a_seam_in_pieces_is_the_seam_of_the_whole() -> None:

@@ -2,7 +2,8 @@
 
 A reply's codes are decoded from the state that the last seconds *shown* leave (idle and held frames included), at the
 root's place and heading; then the difference that is left at the seam, in pose and in velocity, fades along a quintic
-while the new motion plays unchanged below it. Source of the fading: D. Bollo, "Inertialization", GDC 2018.
+while the new motion plays unchanged below it. Source of the fading: D. Bollo, "Inertialization", GDC 2018. A fade takes
+8 frames, and more (up to 24) where a joint would otherwise be thrown: an arm cannot fall from a raised hand in 267 ms.
 """
 
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.streams import StreamDecoder
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["BLEND_FRAMES", "PRIME_FRAMES", "ReplyDecoder", "Seam", "SeamJump", "seam_jump"]
+__all__ = ["BLEND_FRAMES", "LONGEST_BLEND_FRAMES", "PRIME_FRAMES", "ReplyDecoder", "Seam", "SeamJump", "seam_jump"]
 
 BLEND_FRAMES = 8  # 267 ms
+LONGEST_BLEND_FRAMES = 24  # 800 ms
+BEND_M = 0.008  # what a fade may add to a joint's step from one frame to the next; 7 m/s^2, as in a calm gesture
 PRIME_FRAMES = 96  # 3.2 s, a little more than the decoder looks back
 
 
@@ -31,12 +34,11 @@ class Seam:
     """The difference between what was shown and what follows, fading over some frames.
 
     shown: the last frames shown, two or more for a velocity. root_m (N, 3), rotations (N, 55, 4): the first frames
-    that follow, two or more for a velocity; frame 0 comes one frame after the last shown.
+    that follow, two or more for a velocity; frame 0 comes one frame after the last shown. blend_frames None: as many as
+    the difference needs.
     """
 
-    def __init__(
-        self, shown: Clip, root_m: np.ndarray, rotations: np.ndarray, blend_frames: int = BLEND_FRAMES
-    ) -> None:
+    def __init__(self, shown: Clip, root_m: np.ndarray, rotations: np.ndarray, blend_frames: int | None = None) -> None:
         old_root, old = shown.root_m[-2:].astype(np.float64), shown.rotations[-2:].astype(np.float64)
         root, new = root_m[:2].astype(np.float64), rotations[:2].astype(np.float64)
         moves = len(new) > 1
@@ -44,25 +46,40 @@ class Seam:
         before_root = 2 * root[0] - root[1] if moves else root[0]
         step = quat.multiply(new[0], quat.conjugate(new[1])) if moves else quat.IDENTITY.astype(np.float64)
         before = quat.multiply(step, new[0])
-        self._frames = blend_frames
         self._root, self._turn = old_root[-1] - before_root, _turn(before, old[-1])
         self._root_speed, self._turn_speed = np.zeros(3), np.zeros_like(self._turn)
         if moves and len(old) > 1:
             self._root_speed = (old_root[1] - old_root[0]) - (root[0] - before_root)
             self._turn_speed = _turn(old[0], old[1]) - _turn(before, new[0])
+        self.frames = blend_frames or _frames_for(
+            np.stack([old_root[0], old_root[-1], before_root, root[0]]), np.stack([old[0], old[-1], before, new[0]])
+        )
 
     def apply(self, first: int, root_m: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return root (T, 3) and rotations (T, 55, 4), float32, of the new frames from number `first` on."""
-        s = np.clip(np.arange(first + 1, first + 1 + len(root_m)) / self._frames, 0, 1)
+        s = np.clip(np.arange(first + 1, first + 1 + len(root_m)) / self.frames, 0, 1)
         if s[0] >= 1:
             return root_m, rotations
         # quintics that end at rest: value 1 and slope 0, and value 0 and slope 1, at s = 0
         fall = 1 - s**3 * (10 - 15 * s + 6 * s**2)
-        slope = self._frames * (s - 6 * s**3 + 8 * s**4 - 3 * s**5)
+        slope = self.frames * (s - 6 * s**3 + 8 * s**4 - 3 * s**5)
         root = root_m + fall[:, None] * self._root + slope[:, None] * self._root_speed
         turn = fall[:, None, None] * self._turn + slope[:, None, None] * self._turn_speed
         turned = quat.normalise(quat.multiply(rotations.astype(np.float64), quat.from_rotvec(turn)))
         return root.astype(np.float32), turned.astype(np.float32)
+
+
+def _frames_for(root_m: np.ndarray, rotations: np.ndarray) -> int:
+    """Return how many frames the fade from the last two frames shown to the two that follow (4, ...) must take.
+
+    The fall of a gap bends a joint's way by up to 5.77 gap / frames^2, that of a difference in velocity by up to
+    3.94 step / frames: the largest second derivatives of the two quintics.
+    """
+    a, b, c, d = forward(root_m.astype(np.float32), rotations.astype(np.float32), body_only=True)[0].astype(np.float64)
+    gap = np.linalg.norm(c - b, axis=-1).max()
+    step = np.linalg.norm((b - a) - (d - c), axis=-1).max()
+    frames = max(np.sqrt(5.77 * gap / BEND_M), 3.94 * step / BEND_M)
+    return int(np.clip(np.ceil(frames), BLEND_FRAMES, LONGEST_BLEND_FRAMES))
 
 
 def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -98,7 +115,7 @@ def seam_jump(shown: Clip, following: Clip) -> SeamJump:
 class ReplyDecoder:
     """Codes of one reply to frames, going on from what the character showed."""
 
-    def __init__(self, tokenizer: MotionTokenizer, shown: Clip, blend_frames: int = BLEND_FRAMES) -> None:
+    def __init__(self, tokenizer: MotionTokenizer, shown: Clip, blend_frames: int | None = None) -> None:
         """shown: what was last seen of the character, at 30 frames a second; the more (up to 3 s), the better.
 
         Raises InputError for a tokenizer that has no body or cannot stream.

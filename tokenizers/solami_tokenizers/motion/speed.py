@@ -116,10 +116,11 @@ def minute_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str
 
 
 def seam_figures(tokenizer: MotionTokenizer, clips: Sequence[Clip]) -> dict[str, float]:
-    """Return the jumps where a reply follows another motion, over the 99th percentile of the reply's recording.
+    """Return the jumps where a reply follows another motion, over the larger 99th percentile of the two recordings.
 
     Each clip is played as a reply after the one before it was shown, as `ReplyDecoder` does it; the worst of all seams
-    and their median is given. Nothing for tokenizers that cannot stream a body, or fewer than two clips.
+    and their median is given. Both recordings count, since a reply that stands still after a run has to brake first.
+    Nothing for tokenizers that cannot stream a body, or fewer than two clips.
     """
     if tokenizer.settings.features != "body" or tokenizer.settings.network != "causal" or len(clips) < 2:
         return {}
@@ -128,7 +129,7 @@ def seam_figures(tokenizer: MotionTokenizer, clips: Sequence[Clip]) -> dict[str,
         reply = ReplyDecoder(tokenizer, shown)
         made = [reply.push(tokenizer.encode(tokenizer.features_of(clip))), reply.flush()]
         jump = seam_jump(shown, next(piece for piece in made if piece is not None and piece.frames > 1))
-        usual = np.percentile(_jumps(clip), 99, axis=0)
+        usual = np.maximum(*(np.percentile(_jumps(part), 99, axis=0) for part in (shown, clip)))
         pose.append(jump.pose_m / usual[0])
         velocity.append(jump.velocity_m_s / usual[1])
     return {
