@@ -1,7 +1,8 @@
 """The optimiser of a training: AdamW, or Muon for the convolutions and AdamW for the rest.
 
 Muon (Jordan et al. 2024; `torch.optim.Muon`) steps a weight matrix along its orthogonalised momentum. A kernel
-(out, in, k) is such a matrix of (out, in k). First and last layers, biases and gains stay with AdamW, as its authors say.
+(out, in, k) is such a matrix of (out, in k). The first and the last kernel
+and the biases stay with AdamW, as its authors say.
 """
 
 from typing import Any, Literal

@@ -22,7 +22,7 @@ class AugmentSettings(Settings):
     """Windows play between 1 - tempo and 1 + tempo times as fast."""
     height: float = Field(0, ge=0, lt=0.5)
     """Bodies are between 1 - height and 1 + height times as tall. Off, since the readers bring every recording to one
-    body: at 0.15 codes went to body heights that no input has, and validation MPJPE after 600 steps was 57, not 48 mm."""
+    body: at 0.15 codes went to body heights that no input has, and validation MPJPE at step 600 was 57, not 48 mm."""
     noise: float = Field(0.01, ge=0)
     """Deviation of the noise on the encoder's input, in deviations of the features."""
     code_swap: float = Field(0.05, ge=0, lt=1)
