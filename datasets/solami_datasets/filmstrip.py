@@ -15,7 +15,7 @@ from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.heading import heading, turn_xz
 from solami_tokenizers.motion.kinematics import forward
 
-__all__ = ["film_strip", "write_png"]
+__all__ = ["film_strip", "stacked", "write_png"]
 
 CELL_W, CELL_H, HAND_H = 150, 260, 130
 _SCALE = 120.0  # pixels a metre
@@ -41,6 +41,13 @@ def film_strip(clip: Clip, count: int = 12, valid: np.ndarray | None = None) -> 
         paper = _PAPER if valid is None or valid[frame] else _GREY
         columns.append(_column(places[frame], float(yaw[frame]), paper, with_hands))
     return np.concatenate(columns, axis=1)
+
+
+def stacked(images: list[np.ndarray]) -> np.ndarray:
+    """Return pictures (H, W, 3) one below the other, the narrower ones filled up with white."""
+    width = max(image.shape[1] for image in images)
+    filled = [np.pad(i, ((0, 0), (0, width - i.shape[1]), (0, 0)), constant_values=255) for i in images]
+    return np.concatenate(filled)
 
 
 def _column(places: np.ndarray, yaw: float, paper: tuple[int, int, int], with_hands: bool) -> np.ndarray:

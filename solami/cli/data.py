@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from solami_tokenizers.motion.clip import Clip
     from solami_tokenizers.motion.smplx_npz import Up
@@ -151,7 +150,7 @@ def doctor(
     from rich.progress import Progress
 
     from solami.cli.console import console, errors, fail_politely
-    from solami_datasets.filmstrip import film_strip, write_png
+    from solami_datasets.filmstrip import film_strip, stacked, write_png
 
     with fail_politely(), Progress(console=errors, transient=True) as bar:
         from solami_datasets.diagnosis import diagnose
@@ -161,7 +160,7 @@ def doctor(
         drawn = None
         if found.pictures:
             drawn = picture or Path("runs") / f"{path.resolve().stem}.doctor.png"
-            _write(drawn, lambda: write_png(drawn, _stacked([film_strip(clip, valid=v) for clip, v in found.pictures])))
+            _write(drawn, lambda: write_png(drawn, stacked([film_strip(clip, valid=v) for clip, v in found.pictures])))
     colours = {"good": "green", "note": "default", "warning": "yellow", "fault": "red"}
     for line in found.lines:
         console.print(f"{line.level:8s} {line.text}", style=colours[line.level], markup=False, soft_wrap=True)
@@ -231,15 +230,6 @@ def _write(path: Path, work: Callable[[], None]) -> None:
         work()
     except OSError as exc:
         raise InputError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
-
-
-def _stacked(images: "list[np.ndarray]") -> "np.ndarray":
-    """Return pictures one below the other, the narrower ones filled up with white."""
-    import numpy as np
-
-    width = max(image.shape[1] for image in images)
-    filled = [np.pad(i, ((0, 0), (0, width - i.shape[1]), (0, 0)), constant_values=255) for i in images]
-    return np.concatenate(filled)
 
 
 def _page(path: Path, clip: "Clip", about: str) -> None:

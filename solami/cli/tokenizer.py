@@ -207,20 +207,28 @@ def compare(
     data: _Data = _COLLECTION,
     split: Annotated[str, typer.Option(help="Which clips to judge on.")] = "unseen_takes",
     clips: Annotated[str, typer.Option(help="Clips to show, by commas; else those where A and B differ most.")] = "",
-    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("runs/compare.html"),
+    out: Annotated[
+        Path, typer.Option(help="NAME.html (moving, with figures) or NAME.png (film strips: recording, A, B).")
+    ] = Path("runs/compare.html"),
 ) -> None:
-    """Write a page with the recording and both reconstructions moving side by side, and their figures."""
+    """Show recordings and both reconstructions side by side: a moving page with figures, or film strips."""
     from solami.cli.console import console, fail_politely
-    from solami_tokenizers.motion.compare import compare_page
+    from solami_datasets.filmstrip import film_strip, stacked, write_png
+    from solami_tokenizers.motion.compare import clips_to_show, compare_page
+    from solami_tokenizers.motion.evaluation import reconstruct
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
         labels = (_label(a), _label(b)) if _label(a) != _label(b) else (a, b)
         tokenizers = {label: MotionTokenizer.from_pretrained(name) for label, name in zip(labels, (a, b), strict=True)}
-        chosen = [c.strip() for c in clips.split(",") if c.strip()]
-        page = compare_page(tokenizers, load_data(data), split, chosen)
+        motion = load_data(data)
+        shown = clips_to_show(tokenizers, motion, split, [c.strip() for c in clips.split(",") if c.strip()])
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
+        if out.suffix == ".png":
+            rows = [[clip, *(reconstruct(t, clip).made for t in tokenizers.values())] for clip in shown]
+            write_png(out, stacked([film_strip(clip) for row in rows for clip in row]))
+        else:
+            out.write_text(compare_page(tokenizers, motion, split, shown), encoding="utf-8")
         console.print(f"written: {out}", markup=False)
 
 

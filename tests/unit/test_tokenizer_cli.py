@@ -117,6 +117,9 @@ def test_compare_writes_a_page_of_its_own(data: Path, folders: dict[str, Path], 
     content = json.loads(text.split('<script type="application/json" id="data">')[1].split("</script>")[0])
     assert content["names"] == ["recording", "body-512", "body-residual"]
     assert [len(c["points"]) for c in content["clips"]] == [3]
+    strip = tmp_path / "strip.png"
+    assert invoke("compare", *names, "--data", str(data), "--out", str(strip), "--clips", "c4").exit_code == 0
+    assert strip.read_bytes().startswith(b"\x89PNG")
     wrong = invoke("compare", *names, "--data", str(data), "--clips", "nobody")
     assert wrong.exit_code == 1
     assert "has no clip nobody" in wrong.output

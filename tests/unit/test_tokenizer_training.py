@@ -1,6 +1,7 @@
 """Training: losses with known values, exact continuation, files that come back, what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from solami_protocol import quaternions as quat
 from solami_protocol.errors import InputError, SettingsError
 from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS
-from solami_tokenizers.motion.batches import features_for
+from solami_tokenizers.motion.batches import WindowSampler, features_for
 from solami_tokenizers.motion.body_torch import joint_places, joint_steps, root_track
 from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.features import body_features, pose_of, root_path, to_clip
@@ -19,8 +20,9 @@ from solami_tokenizers.motion.heading import turn_xz, yaw_quaternion
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.losses import LossSettings, losses_of
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
+from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.tokenizer import MotionTokenizer, Reconstruction
-from solami_tokenizers.motion.trainer_config import TrainSettings
+from solami_tokenizers.motion.trainer_config import AugmentSettings, TrainSettings
 from solami_tokenizers.motion.training import Trainer, learning_rate
 
 TINY = [
@@ -147,6 +149,18 @@ def test_continued_training_equals_uninterrupted(data: MotionData, tmp_path: Pat
         assert torch.equal(value, second.tokenizer.state_dict()[name]), name
     for name, value in whole.mean_weights.items():
         assert torch.equal(value, second.mean_weights[name]), name
+
+
+def test_rare_contents_are_drawn_more_often_when_balanced(data: MotionData) -> None:
+    often = [ClipEntry(name=str(i), start=120 * i, frames=120, labels={"content": "walk"}) for i in range(5)]
+    clips = (*often, ClipEntry(name="bow", start=600, frames=120, labels={"content": "bow"}))
+    marked = replace(data, body=np.repeat(np.arange(6, dtype=np.float32), 120)[:, None] * np.ones(136, np.float32))
+    plain = Normaliser(np.zeros(136, np.float32), np.ones(136, np.float32))
+    off = AugmentSettings(mirror=0, tempo=0, height=0, noise=0)
+    for balance, share in ((0, 1 / 6), (0.5, 1 / (1 + 5**0.5)), (1, 1 / 2)):
+        sampler = WindowSampler(marked, clips, marked.body, "body", plain, off, balance)
+        drawn = sampler.draw(np.random.default_rng(0), 4000, 8).features[:, 0, 5]
+        assert abs(float((drawn == 5).float().mean()) - share) < 0.03
 
 
 def test_muon_steps_the_kernels_in_place_along_an_orthogonal_matrix(data: MotionData, tmp_path: Path) -> None:

@@ -71,10 +71,12 @@ class WindowSampler:
         kind: str,
         normaliser: Normaliser,
         augment: AugmentSettings,
+        balance: float = 0.0,
     ) -> None:
+        """balance: 0 draws every frame as often as any other, 1 every content."""
         self._starts = np.array([clip.start for clip in clips])
         self._frames = np.array([clip.frames for clip in clips])
-        self._chance = self._frames / self._frames.sum()
+        self._chance = _chances(clips, balance)
         self._features, self._contacts, self._valid = features, data.contacts, data.valid
         self._table, self._normaliser, self._augment = TABLES[kind], normaliser, augment
 
@@ -108,6 +110,17 @@ class WindowSampler:
             torch.from_numpy(inside & self._valid[low] & self._valid[high]),
             torch.from_numpy(scale),
         )
+
+
+def _chances(clips: tuple[ClipEntry, ...], balance: float) -> np.ndarray:
+    """Return how likely each clip is drawn: by its frames, a content of F in all as if it had F^(1 - balance)."""
+    frames = np.array([clip.frames for clip in clips], np.float64)
+    contents = [clip.labels.get("content") or "" for clip in clips]
+    sums: dict[str, float] = {}
+    for content, count in zip(contents, frames, strict=True):
+        sums[content] = sums.get(content, 0.0) + count
+    chance = frames * np.array([sums[content] for content in contents]) ** -balance
+    return chance / chance.sum()
 
 
 def frames_that_count(data: MotionData, clips: tuple[ClipEntry, ...], features: np.ndarray) -> np.ndarray:

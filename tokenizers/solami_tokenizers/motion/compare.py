@@ -17,35 +17,40 @@ from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.motion_data import MotionData
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["compare_page"]
+__all__ = ["clips_to_show", "compare_page"]
 
 _TEMPLATE = Path(__file__).parent / "templates/compare.html"
 _SHOWN_CLIPS = 4
 _MAX_FRAMES = 600
 
 
-def compare_page(
+def clips_to_show(
     tokenizers: Mapping[str, MotionTokenizer], data: MotionData, split: str, names: list[str] | None = None
-) -> str:
-    """Return a self-contained HTML page for two tokenizers on a split's clips.
+) -> list[Clip]:
+    """Return the named clips of a split; without names, those where the tokenizers differ most.
 
-    names: which clips to show; without, those where the two differ most. Raises InputError for unknown clips.
+    Raises InputError for unknown clips.
     """
     clips = {clip.name: clip for clip in clips_of(data, data.of(split)) if clip.frames >= 8}
     unknown = [name for name in names or () if name not in clips]
     if unknown:
         raise InputError(f"split '{split}' has no clip {', '.join(unknown)}")
-    chosen = names or _most_different(tokenizers, clips)
+    return [clips[name] for name in names or _most_different(tokenizers, clips)]
+
+
+def compare_page(tokenizers: Mapping[str, MotionTokenizer], data: MotionData, split: str, clips: list[Clip]) -> str:
+    """Return a self-contained HTML page that shows clips through two tokenizers, and their figures on the split."""
     figures = {name: evaluate(tokenizer, data, split) for name, tokenizer in tokenizers.items()}
     rows = [["figure", *figures]]
     for key in next(iter(figures.values())):
         rows.append([key, *(f"{f[key]:.3g}" if key in f else "-" for f in figures.values())])
+    count = int(next(iter(figures.values()))["clips"])
     content = {
         "names": ["recording", *tokenizers],
-        "about": f"{len(clips)} clips of '{split}'. Drag to turn the view; the recording stands behind in grey.",
+        "about": f"{count} clips of '{split}'. Drag to turn the view; the recording stands behind in grey.",
         "fps": FPS,
         "parents": PARENTS[:BODY_JOINTS].tolist(),
-        "clips": [_shown(tokenizers, clips[name]) for name in chosen],
+        "clips": [_shown(tokenizers, clip) for clip in clips],
         "table": rows,
     }
     # `</` would end the script element that holds the data

@@ -69,7 +69,7 @@ class Trainer:
         seen = frames_that_count(data, clips, features)
         normaliser = Normaliser.fit(seen) if settings.statistics == "floors" else Normaliser.plain(seen)
         self.tokenizer = MotionTokenizer(settings.tokenizer, normaliser).to(self.team.device)
-        self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment)
+        self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment, settings.balance)
         alone = self.team.size == 1
         self.rng = np.random.default_rng(settings.seed if alone else [settings.seed, self.team.rank])
         self.optimiser = Optimiser(self.tokenizer, settings.optimiser, settings.weight_decay)
