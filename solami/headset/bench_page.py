@@ -17,7 +17,7 @@ from solami_protocol.errors import MissingExtra, SolamiError
 from solami_protocol.media import Kind, audio_samples, decode_media, face_weights
 from solami_protocol.skeleton import FPS
 
-__all__ = ["bench_page", "page_bytes"]
+__all__ = ["Seen", "aperture_skew_ms", "bench_page", "page_bytes"]
 
 RATE_HZ = 24_000
 CHROMIUM = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome")
@@ -55,7 +55,7 @@ TRIANGLES = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """What was recorded of one reply in the page."""
 
     epoch: int
@@ -156,7 +156,7 @@ async def _answered(page: Any) -> None:
     await asyncio.sleep(0.5)
 
 
-def _seen(frames: list[list[float]], tape: list[tuple[int, list[float]]], received: list[bytes]) -> _Seen:
+def _seen(frames: list[list[float]], tape: list[tuple[int, list[float]]], received: list[bytes]) -> Seen:
     every = np.asarray(frames)
     epochs = every[:, 0].astype(int)
     epoch = int(epochs[epochs > 0].max())
@@ -171,13 +171,13 @@ def _seen(frames: list[list[float]], tape: list[tuple[int, list[float]]], receiv
             voice[round(frame.pts_us * RATE_HZ / 1e6)] = audio_samples(frame).astype(np.float32) / 32768
         elif frame.epoch == epoch and frame.kind is Kind.FACE:
             face[round(frame.pts_us * FPS / 1e6)] = face_weights(frame)
-    return _Seen(
+    return Seen(
         epoch=epoch, frames=every[epochs == epoch], played=played, first=first,
         voice=np.concatenate([voice[k] for k in sorted(voice)]), face=np.concatenate([face[k] for k in sorted(face)]),
     )  # fmt: skip
 
 
-def aperture_skew_ms(seen: _Seen) -> float:
+def aperture_skew_ms(seen: Seen) -> float:
     """Return by how much the lips that were shown lag behind the sound that was heard (negative: they lead).
 
     The sound's place is found in what the audio device was given; the lips are compared with the ones that were sent
