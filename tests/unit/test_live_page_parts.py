@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from solami.characters import load_library
-from solami.headset.live_page import write_avatars
+from solami.headset.live_page import ensure_live_page, write_avatars
+from solami_protocol.errors import MissingExtra
 
 WEB = Path(__file__).resolve().parents[2] / "relay" / "web"
 
@@ -37,3 +38,13 @@ def test_every_character_gets_a_body_once(tmp_path: Path) -> None:
     assert all((tmp_path / f"{i}.glb").read_bytes()[:4] == b"glTF" for i in written)
     write_avatars(tmp_path, library)
     assert {p.stem: p.stat().st_mtime_ns for p in tmp_path.glob("*.glb")} == written
+
+
+def test_the_page_is_built_once_and_kept() -> None:
+    try:
+        index = ensure_live_page() / "index.html"
+    except MissingExtra as exc:
+        pytest.skip(str(exc))
+    built = index.stat().st_mtime_ns
+    ensure_live_page()
+    assert index.stat().st_mtime_ns == built

@@ -52,17 +52,18 @@ export class App {
 
   /** Opens the page: shows the character, waiting. */
   static async open(): Promise<App> {
+    const listed = listCharacters(); // they come while the stage is built
     const app = new App();
     window.solamiLive = app;
     const code = codeFromAddress();
-    if (code) await app.pair(code);
-    await app.findCharacters();
+    const paired = code ? app.pair(code) : null;
+    await app.findCharacters(Promise.all([listed, paired]).then(([cards]) => cards));
     return app;
   }
 
-  private async findCharacters(): Promise<void> {
+  private async findCharacters(listed = listCharacters()): Promise<void> {
     try {
-      this.cards = await listCharacters();
+      this.cards = await listed;
     } catch (error) {
       get('gate-text').textContent = plain(error);
       setTimeout(() => void this.findCharacters(), RETRY_MS);
@@ -79,26 +80,27 @@ export class App {
     this.wanted = id;
     const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
     const body = this.foreign ? Promise.resolve() : this.wearOwn(id, listed.name);
-    const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`, undefined, SLOW_REQUEST_MS).then((p) =>
-      this.world.live(p),
+    const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`, undefined, SLOW_REQUEST_MS).then(
+      (p) => id === this.wanted && this.world.live(p),
     );
-    const card = ask<Card>(`/v1/characters/${id}`);
+    const card = ask<Card>(`/v1/characters/${id}`).then((c) => id === this.wanted && this.named(id, c));
     try {
-      this.card = await card;
-      this.named(id, this.card);
-      await Promise.all([body, pack]);
+      await Promise.all([card, body, pack]);
+      if (id !== this.wanted) return;
       this.view.notice('character', '');
       window.solamiReady = true;
     } catch (error) {
       this.view.notice('character', plain(error), true);
-      await Promise.allSettled([body, pack]);
+      await Promise.allSettled([card, body, pack]);
       // a model server that is still starting answers later
       setTimeout(() => id === this.wanted && void this.show(id), RETRY_MS);
     }
   }
 
   private async wearOwn(id: string, name: string): Promise<void> {
-    this.world.wear(await OwnRig.load(id, name));
+    const rig = await OwnRig.load(id, name);
+    // who chooses quickly sees the last choice, whichever file came first
+    if (id === this.wanted) await this.world.wear(rig);
   }
 
   /** Wears the user's own file, or, for null, the character's own body again. */
@@ -114,6 +116,7 @@ export class App {
   }
 
   private named(id: string, card: Card): void {
+    this.card = card;
     document.title = `Talk with ${card.name}`;
     get('name').textContent = card.name;
     get('gate-title').textContent = `Talk with ${card.name}`;
@@ -228,10 +231,12 @@ export class App {
   apply(): void {
     const { options, world } = this;
     document.body.dataset.captions = String(options.captions);
+    document.body.dataset.still = String(options.reducedMotion);
     world.reducedMotion = options.reducedMotion;
     world.stage.controls.enableDamping = !options.reducedMotion;
     world.setVolume(options.volume);
     if (this.talk) this.talk.speaking = !options.pushToTalk;
+    get('mic').ariaLabel = options.pushToTalk ? 'Hold to talk' : 'Microphone';
     saveOptions(options);
   }
 }

@@ -58,7 +58,7 @@ function wireMicrophone(app: App): void {
   for (const name of ['pointerup', 'pointercancel', 'pointerleave']) mic.addEventListener(name, () => hold(app, false));
 }
 
-/** Push to talk: heard while `down`. */
+/** Push to talk: the user is heard while `down`. */
 function hold(app: App, down: boolean): void {
   if (app.talk && app.options.pushToTalk) app.talk.speaking = down;
 }
@@ -89,14 +89,17 @@ function wirePointerAndKeys(app: App): void {
     if (event.buttons || event.pointerType !== 'mouse') return;
     app.standIn.look((event.clientX / innerWidth - 0.5) * 0.8, (0.5 - event.clientY / innerHeight) * 0.5);
   });
-  const typing = (): boolean => /^(INPUT|SELECT|BUTTON|DIALOG)$/.test(document.activeElement?.tagName ?? '');
   addEventListener('keydown', (event) => {
+    const on = document.activeElement;
     const gesture = KEYS[event.code];
-    if (gesture && (event.altKey || !typing())) {
+    if (gesture && (event.altKey || on === get('view'))) {
       event.preventDefault();
       app.standIn.do(gesture);
+    } else if (event.code === 'Space') {
+      if ([get('view'), get('mic'), document.body].includes(on as HTMLElement)) hold(app, true);
+    } else if (on === document.body && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      get('text').focus(); // who just begins to write means the text box
     }
-    if (event.code === 'Space' && !typing()) hold(app, true);
   });
   addEventListener('keyup', (event) => event.code === 'Space' && hold(app, false));
 }
@@ -107,10 +110,11 @@ async function wireVr(app: App): Promise<void> {
   button.onclick = async () => {
     if (app.vr.active) return app.vr.leave();
     try {
-      await app.vr.enter(() => {
+      const left = (): void => {
         button.textContent = 'Enter VR';
         look(app, 'talk');
-      });
+      };
+      await app.vr.enter(left, (down) => hold(app, down));
       button.textContent = 'Leave VR';
       if (document.body.dataset.phase !== 'live') await app.start();
     } catch (error) {

@@ -7,7 +7,7 @@ import { get } from './view.ts';
 export async function wearFile(app: App, file: File): Promise<void> {
   const { ForeignRig } = await import('./foreign.ts');
   const rig = await ForeignRig.load(file, file.name);
-  app.world.wear(rig, rig.scale);
+  await app.world.wear(rig, rig.scale);
   const lacks = rig.lacks.length ? ` Note: ${rig.lacks.join(', ')}.` : '';
   app.view.notice('avatar', `${file.name} (${rig.kind}) is worn now.${lacks}`);
 }

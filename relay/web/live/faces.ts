@@ -1,7 +1,7 @@
 /** ARKit weights on whatever a model has for a face: ARKit shapes of any spelling, else the VRM presets. */
 
 import { Mesh, type Object3D } from 'three';
-import type { VRM, VRMExpressionManager } from '@pixiv/three-vrm';
+import { type VRM, type VRMExpression, type VRMExpressionManager, VRMExpressionMorphTargetBind } from '@pixiv/three-vrm';
 import { FACE_COUNT, FACE_NAMES, shape } from './skeleton.ts';
 
 /** So many ARKit names make a model's face an ARKit face. */
@@ -10,7 +10,7 @@ const ENOUGH = 12;
 export interface FaceRig {
   readonly kind: 'arkit' | 'presets' | 'none';
   show(face: Float32Array): void;
-  /** Weights by wire order, read back from the scene; what it cannot tell is 0. */
+  /** Weights by wire order, read back from the morphs of the scene; what they cannot tell is 0. */
   read(): number[];
 }
 
@@ -23,7 +23,8 @@ export function faceOf(scene: Object3D, vrm: VRM | null): FaceRig {
   }
   const morphs = new MorphFace(scene);
   if (morphs.count >= ENOUGH) return morphs;
-  if (manager && Object.keys(manager.expressionMap).length) return new PresetFace(manager);
+  const lips = LIPS.some((name) => manager?.getExpression(name)?.binds.length);
+  if (manager && lips) return new PresetFace(manager);
   return morphs.count ? morphs : { kind: 'none', show: () => {}, read: () => new Array(FACE_COUNT).fill(0) };
 }
 
@@ -60,8 +61,15 @@ class ArkitExpressions implements FaceRig {
   }
 
   read(): number[] {
-    return FACE_NAMES.map((_, i) => (this.names.has(i) ? (this.manager.getValue(this.names.get(i)!) ?? 0) : 0));
+    return FACE_NAMES.map((_, i) => (this.names.has(i) ? seen(this.manager.getExpression(this.names.get(i)!)) : 0));
   }
+}
+
+/** How far an expression is seen on the model: the weight of its first morph, overrides of other expressions included. */
+function seen(expression: VRMExpression | null): number {
+  const bind = expression?.binds.find((b) => b instanceof VRMExpressionMorphTargetBind);
+  if (!bind) return 0;
+  return (bind.primitives[0].morphTargetInfluences?.[bind.index] ?? 0) / (bind.weight || 1);
 }
 
 class MorphFace implements FaceRig {
@@ -94,6 +102,7 @@ class MorphFace implements FaceRig {
 
 const at = (name: string): number => shape(name);
 const JAW = at('jawOpen');
+const AA = 1.6; // a jaw that talks opens half; the preset's full weight is a shout
 const CLOSE = at('mouthClose');
 
 /** ARKit weights as VRM presets (aa ih ou ee oh, blinks, happy). */
@@ -104,7 +113,7 @@ export function presets(face: ArrayLike<number>): Record<string, number> {
   const wide = Math.max(mean('mouthStretch'), mean('mouthSmile'));
   const clip = (v: number): number => Math.min(1, Math.max(0, v));
   return {
-    aa: clip(open * 1.6),
+    aa: clip(open * AA),
     ou: clip(face[at('mouthPucker')]),
     oh: clip(face[at('mouthFunnel')]),
     ee: clip(mean('mouthStretch') * Math.min(1, open * 4)),
@@ -125,7 +134,6 @@ const FEELINGS = ['happy', 'angry', 'sad', 'surprised'];
 class PresetFace implements FaceRig {
   readonly kind = 'presets';
   private readonly manager: VRMExpressionManager;
-  private jaw = 0;
 
   constructor(manager: VRMExpressionManager) {
     this.manager = manager;
@@ -144,12 +152,11 @@ class PresetFace implements FaceRig {
     }
     // both eyes by `blink` only where the model has no single ones
     if (manager.getExpression('blinkLeft') && manager.getExpression('blinkRight')) manager.setValue('blink', 0);
-    this.jaw = face[JAW];
   }
 
   read(): number[] {
     const out = new Array<number>(FACE_COUNT).fill(0);
-    if (this.manager.getExpression('aa')) out[JAW] = this.jaw;
+    out[JAW] = seen(this.manager.getExpression('aa')) / AA;
     return out;
   }
 }

@@ -1,6 +1,6 @@
 /** The behaviour pack: what the character does by itself, clips chosen by state, cross-faded over 250 ms. */
 
-import { blend, copyFigure, ease, type Figure, newFigure } from './figure.ts';
+import { blend, ease, type Figure, mix, newFigure, slerpAll } from './figure.ts';
 import { FACE_COUNT, FPS, JOINT_COUNT } from './skeleton.ts';
 import { rowsOf, Track } from './track.ts';
 import { audioSamples, decodeMedia, faceWeights, KIND, readPoses } from './wire.ts';
@@ -97,13 +97,16 @@ export class IdleLayer {
     this.beganMs = this.changedMs = nowMs;
   }
 
-  /** Writes the figure at `nowMs` into `out`; never the same loop twice in a row where there are others. */
-  at(nowMs: number, out: Figure): void {
+  /** Writes the figure at `nowMs` into `out`; never the same loop twice in a row where there are others.
+   *
+   * `still` keeps the body at each clip's first frame; the face goes on blinking.
+   */
+  at(nowMs: number, out: Figure, still = false): void {
     if (nowMs - this.beganMs >= this.clip.lengthMs - FADE_MS) this.switch(this.clip.loop ? this.clip.state : 'idle', nowMs);
-    sample(this.clip, nowMs - this.beganMs, out);
+    sample(this.clip, nowMs - this.beganMs, still, out);
     const share = ease((nowMs - this.changedMs) / FADE_MS);
     if (share >= 1 || !this.before) return;
-    sample(this.before.clip, nowMs - this.before.beganMs, this.other);
+    sample(this.before.clip, nowMs - this.before.beganMs, still, this.other);
     blend(this.other, out, share, out);
   }
 
@@ -113,16 +116,14 @@ export class IdleLayer {
   }
 }
 
-const a = newFigure();
-const b = newFigure();
-
-function sample(clip: Clip, atMs: number, out: Figure): void {
+function sample(clip: Clip, atMs: number, still: boolean, out: Figure): void {
   const ms = Math.min(atMs, clip.lengthMs - 1000 / FPS);
-  const root = clip.root.around(ms);
-  const rot = clip.rot.around(ms);
+  const bodyMs = still ? 0 : ms;
+  const root = clip.root.around(bodyMs);
+  const rot = clip.rot.around(bodyMs);
   const face = clip.face.around(ms);
   if (!root || !rot || !face) return;
-  copyFigure({ root: root.before, rot: rot.before, face: face.before }, a);
-  copyFigure({ root: root.after, rot: rot.after, face: face.after }, b);
-  blend(a, b, root.share, out);
+  mix(root.before, root.after, root.share, out.root);
+  slerpAll(rot.before, rot.after, rot.share, out.rot);
+  mix(face.before, face.after, face.share, out.face);
 }

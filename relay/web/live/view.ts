@@ -13,7 +13,7 @@ const STATE_WORDS: Record<string, string> = {
   held: 'Waiting for you',
   apology: 'Sorry',
   connecting: 'Connecting',
-  lost: 'Connection lost, coming back',
+  lost: 'Reconnecting',
 };
 const ACT_WORDS: Record<string, string> = {
   wave: 'you wave',
@@ -53,7 +53,7 @@ export class View {
 
   /** Shows what was understood of the user's words; what is not final yet looks so. */
   heard(text: string, final: boolean): void {
-    this.note('heard', text ? `“${text}”` : '', final ? 7_000 : 0);
+    this.note('heard', text ? `“${text}”` : '', final ? 7_000 : 15_000);
     get('heard').dataset.final = String(final);
   }
 

@@ -69,8 +69,9 @@ export class World {
     this.look(this.camera);
   }
 
-  /** Shows this body from now on. */
-  wear(rig: Rig, size = 1): void {
+  /** Shows this body as soon as its shaders are there; until then everything goes on as it is. */
+  async wear(rig: Rig, size = 1): Promise<void> {
+    await this.stage.prepare(rig.root);
     const place = this.rig?.root;
     if (place) {
       rig.root.position.copy(place.position);
@@ -129,7 +130,7 @@ export class World {
   }
 
   private alone(nowMs: number, dtS: number, out: Figure): void {
-    if (this.idle) this.idle.at(this.reducedMotion ? 0 : nowMs, out);
+    if (this.idle) this.idle.at(nowMs, out, this.reducedMotion);
     else {
       out.rot.set(STANDING);
       out.root.set(REST_OFFSETS[0]);
@@ -147,6 +148,7 @@ export class World {
   private frame(nowMs: number, xr?: XRFrame): void {
     const began = performance.now();
     if (xr) this.onXr?.(xr);
+    else this.stage.controls.update(); // a drag runs out smoothly
     const dtS = Math.min(0.1, (nowMs - this.lastMs) / 1000);
     this.lastMs = nowMs;
     this.playout.advance(nowMs);

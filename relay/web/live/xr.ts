@@ -63,8 +63,11 @@ export class Immersive {
     return this.session !== null;
   }
 
-  /** Enters VR; call it from a click. Throws what the browser says. `left` is called when the user leaves. */
-  async enter(left: () => void): Promise<void> {
+  /** Enters VR; call it from a click. Throws what the browser says.
+   *
+   * `left` is called when the user leaves, `press` when a trigger goes down or up, or fingers pinch.
+   */
+  async enter(left: () => void, press: (down: boolean) => void): Promise<void> {
     const session = await navigator.xr!.requestSession('immersive-vr', {
       requiredFeatures: ['local-floor'],
       optionalFeatures: FEATURES,
@@ -80,6 +83,8 @@ export class Immersive {
     this.base.addEventListener('reset', () => this.realign());
     this.aligned = false;
     this.world.onXr = (frame) => this.look(frame);
+    session.addEventListener('selectstart', () => press(true));
+    session.addEventListener('selectend', () => press(false));
     session.addEventListener('end', () => {
       this.session = this.base = this.last = null;
       this.world.onXr = null;

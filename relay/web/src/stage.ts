@@ -7,6 +7,7 @@ import {
   DirectionalLight,
   HemisphereLight,
   Mesh,
+  type Object3D,
   PCFShadowMap,
   PerspectiveCamera,
   PlaneGeometry,
@@ -87,6 +88,13 @@ export class Stage {
     this.renderer.setSize(w, h, false);
     this.camera.aspect = w / h;
     this.camera.updateProjectionMatrix();
+  }
+
+  /** Compiles what `root` will be drawn with on this stage, all at once, and where a GPU can, beside the frames. */
+  async prepare(root: Object3D): Promise<void> {
+    const { renderer, camera, scene } = this;
+    if (renderer.extensions.has('KHR_parallel_shader_compile')) await renderer.compileAsync(root, camera, scene);
+    else renderer.compile(root, camera, scene);
   }
 
   draw(): void {

@@ -130,7 +130,7 @@ _AUTOMATON: dict[str, Swatch] = {
     "sole": Swatch("cloth2", 0.9, "brass"),
     "finger_joint": Swatch("skin", 0.45, "copper"),
     "skin": Swatch("skin", 1.22, "copper"),
-    "jaw_plate": Swatch("skin", 1.02, "copper"),
+    "jaw_plate": Swatch("skin", 1.15, "copper"),
     "neck": Swatch("skin", 0.5, "copper"),
     "skin_deep": Swatch("skin", 0.4, "copper"),
     "iris": Swatch("eyes", 1.0, "lens"),

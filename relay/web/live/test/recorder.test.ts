@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { animated } from '../animated.ts';
 import { matchNames } from '../bones.ts';
-import { matching, presets } from '../faces.ts';
 import { newFigure } from '../figure.ts';
 import { Recorder } from '../recorder.ts';
 import { wav } from '../save.ts';
@@ -89,23 +88,4 @@ test('bones are found by the names that people use', () => {
   assert.equal(mixamo.get('left_index2'), 'mixamorig:LeftHandIndex2');
   const ours = matchNames([...JOINTS]);
   assert.ok(JOINTS.every((name) => ours.get(name) === name));
-});
-
-test('ARKit shapes are found in any spelling', () => {
-  const found = matching(['JawOpen', 'mouth_smile_left', 'browDown_L', 'eyeBlink_R', 'Fcl_ALL_Joy']);
-  assert.equal(found.get(shape('jawOpen')), 'JawOpen');
-  assert.equal(found.get(shape('mouthSmileLeft')), 'mouth_smile_left');
-  assert.equal(found.get(shape('browDownLeft')), 'browDown_L');
-  assert.equal(found.get(shape('eyeBlinkRight')), 'eyeBlink_R');
-  assert.equal(found.size, 4);
-});
-
-test('presets: a closed mouth is closed, an open one says aa, a smile is happy', () => {
-  const face = new Float32Array(FACE_COUNT);
-  face[shape('jawOpen')] = 0.5;
-  assert.ok(presets(face).aa > 0.6);
-  face[shape('mouthClose')] = 1;
-  assert.equal(presets(face).aa, 0);
-  face[shape('mouthSmileLeft')] = face[shape('mouthSmileRight')] = 0.8;
-  assert.ok(presets(face).happy > 0.5);
 });
