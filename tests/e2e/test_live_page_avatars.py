@@ -23,6 +23,7 @@ POSE = """
   face[FACE] = 0.5;
   const world = window.solamiLive.world;
   world.playout.idle = (now, dt, out) => { out.root.set(root); out.rot.set(rot); out.face.set(face); };
+  window.turned = turn;
   window.wanted = Array.from(rot);
   window.frames = 0;
   if (!window.counting) world.watch(() => { window.frames++; });
@@ -78,6 +79,25 @@ def test_a_body_is_worn_with_hands_and_face(live, data: Path, name: str, kind: s
     assert max(off[j] for j in body) < 2, off
     assert max(off[j] for j in fingers) < 2, off
     assert shown["face"][FACE_INDEX["jawOpen"]] == pytest.approx(jaw, abs=0.05)
+    assert live.complaints == []
+
+
+def test_eyes_that_are_shapes_of_the_face_turn(live, data: Path) -> None:
+    assert "eyes do not turn" not in wear(live, data / "avatars" / "godette_vrm0.vrm")
+    settled(live)
+    seen = {}
+    for aside in (0.15, -0.15):
+        live.page.evaluate(
+            f"window.frames = 0; for (const j of [{JOINTS.index('left_eye')}, {JOINTS.index('right_eye')}])"
+            f" window.turned(j, 1, {aside}); null"
+        )
+        live.page.wait_for_function("window.frames > 3", timeout=60_000)
+        seen[aside] = live.page.evaluate(
+            "['lookLeft', 'lookRight'].map(n => { const e = window.solamiLive.world.rig.vrm.expressionManager"
+            ".getExpression(n).binds[0]; return e.primitives[0].morphTargetInfluences[e.index]; })"
+        )
+    assert seen[0.15][0] > 0.2 > seen[0.15][1], seen
+    assert seen[-0.15][1] > 0.2 > seen[-0.15][0], seen
     assert live.complaints == []
 
 

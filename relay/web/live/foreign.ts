@@ -1,17 +1,19 @@
 /** A body from a file that the user dropped: VRM 0.x, VRM 1.0, or a GLB with a humanoid skeleton. */
 
-import { Box3, Group, Mesh, type Object3D, Vector3 } from 'three';
+import { Box3, Group, MathUtils, Mesh, type Object3D, Quaternion, Vector3 } from 'three';
 import { GLTFLoader, type GLTF } from 'three/addons/loaders/GLTFLoader.js';
-import { type VRM, type VRMHumanBoneName, VRMLoaderPlugin, VRMUtils } from '@pixiv/three-vrm';
+import { type VRM, type VRMHumanBoneName, VRMLoaderPlugin, VRMLookAtExpressionApplier, VRMUtils } from '@pixiv/three-vrm';
 import { matchNames, VRM_BONES } from './bones.ts';
 import { faceOf, type FaceRig } from './faces.ts';
 import type { Figure } from './figure.ts';
 import { disposeTree } from './ownrig.ts';
 import { Retarget } from './retarget.ts';
 import type { Rig } from './rig.ts';
+import { joint } from './skeleton.ts';
 
 const MAX_BYTES = 100 * 2 ** 20;
 const NEEDED = ['pelvis', 'head', 'left_shoulder', 'right_shoulder', 'left_hip', 'right_hip'];
+const EYE = joint('left_eye');
 const SPRING_STEP_S = 1 / 60;
 const OUR_HEIGHT_M = 1.75;
 const HEAD_SHARE = 1.55 / 1.75; // the head joint's height in a body's
@@ -30,6 +32,10 @@ export class ForeignRig implements Rig {
   private readonly body: Retarget;
   private readonly face: FaceRig;
   private readonly head: Object3D;
+  /** Its eyes are no bones but expressions (lookLeft, ...). */
+  private readonly looks: boolean;
+  private readonly ahead = new Vector3();
+  private readonly eye = new Quaternion();
 
   private constructor(gltf: GLTF, vrm: VRM | null, name: string) {
     this.vrm = vrm;
@@ -47,6 +53,7 @@ export class ForeignRig implements Rig {
     this.body = new Retarget(this.root, nodes);
     this.face = faceOf(scene, vrm);
     this.head = nodes.get('head')!;
+    this.looks = !nodes.has('left_eye') && vrm?.lookAt?.applier instanceof VRMLookAtExpressionApplier;
     this.scale = heightOf(scene, this.root, this.head) / OUR_HEIGHT_M;
     this.prepare(scene);
     this.note(scene);
@@ -84,13 +91,21 @@ export class ForeignRig implements Rig {
     scene.traverse((node) => (meshes += node instanceof Mesh ? 1 : 0));
     if (!meshes) this.lacks.push('it has nothing to see');
     if (!this.body.has('left_index1')) this.lacks.push('it has no fingers');
-    if (!this.body.has('left_eye')) this.lacks.push('its eyes do not turn');
+    if (!this.body.has('left_eye') && !this.looks) this.lacks.push('its eyes do not turn');
     if (this.face.kind === 'none') this.lacks.push('its face does not move');
   }
 
   show(figure: Figure): void {
     this.body.apply(figure);
     this.face.show(figure.face);
+    if (this.looks) this.turnEyes(figure);
+  }
+
+  private turnEyes({ rot }: Figure): void {
+    const { x, y, z } = this.ahead.set(0, 0, 1).applyQuaternion(this.eye.fromArray(rot, 4 * EYE));
+    const lookAt = this.vrm!.lookAt!;
+    lookAt.yaw = MathUtils.radToDeg(Math.atan2(x, z)); // to the character's left
+    lookAt.pitch = MathUtils.radToDeg(Math.atan2(-y, Math.hypot(x, z))); // down
   }
 
   update(dtS: number): void {
