@@ -1,10 +1,13 @@
-/** What the page says, for someone in VR who cannot see the page: a board at the character's feet. */
+/** What the page says, for someone in VR who cannot see the page: a board beside the character, seen with its face. */
 
-import { CanvasTexture, LinearFilter, Mesh, MeshBasicMaterial, PlaneGeometry, type Scene, SRGBColorSpace } from 'three';
+import { CanvasTexture, LinearFilter, Mesh, MeshBasicMaterial, PlaneGeometry, type Scene, SRGBColorSpace, Vector3 } from 'three';
 
 const WIDE = 1024;
 const HIGH = 320;
-const WIDE_M = 1.1;
+const WIDE_M = 0.8;
+// metres from the character's place; the user stands 1.5 m before it and has the board 30 degrees to the right
+const PLACE = new Vector3(0.8, 1.3, 0.2);
+const USER = new Vector3(0, 1.55, 1.5);
 const PADDING = 44;
 const FONT = '"Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
 
@@ -32,8 +35,8 @@ export class Board {
     this.texture.minFilter = LinearFilter;
     const material = new MeshBasicMaterial({ map: this.texture, transparent: true, depthWrite: false, toneMapped: false });
     this.mesh = new Mesh(new PlaneGeometry(WIDE_M, (WIDE_M * HIGH) / WIDE), material);
-    this.mesh.position.set(0, 0.52, 0.55);
-    this.mesh.rotation.x = -0.45; // it leans back, towards someone who stands before it
+    this.mesh.position.copy(PLACE);
+    this.mesh.lookAt(USER);
     this.mesh.visible = false;
     scene.add(this.mesh);
   }
