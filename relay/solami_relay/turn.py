@@ -238,7 +238,7 @@ class TurnEngine:
             return waited_ms >= s.transcript_wait_ms
         if u.forced_ms is not None or (self._wordless(u) and silence_ms >= s.confirm_ms):
             return True
-        return silence_ms >= (s.confirm_ms if u.words.complete >= s.complete_at else s.confirm_late_ms)
+        return silence_ms >= s.silence_for(u.words.complete)
 
     def _wordless(self, u: UserTurn) -> bool:
         w = u.words

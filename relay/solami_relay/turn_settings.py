@@ -18,12 +18,14 @@ class TurnSettings(Settings):
     """Silence after which a burst that opened no turn is forgotten."""
     eager_ms: float = 200
     """Silence after which the reply is begun speculatively."""
-    confirm_ms: float = 440
-    """Silence that ends a turn whose words are a finished sentence."""
-    confirm_late_ms: float = 900
+    confirm_ms: float = 490
+    """Silence that ends a turn that sounds like a finished sentence."""
+    confirm_late_ms: float = 1200
     """Silence that ends any turn."""
-    complete_at: float = Field(0.5, ge=0, le=1)
-    """Completeness from which the words count as a finished sentence."""
+    complete_at: float = Field(0.6, ge=0, le=1)
+    """Completeness from which a turn counts as a finished sentence."""
+    unfinished_at: float = Field(0.45, ge=0, le=1)
+    """Completeness up to which it waits the whole of `confirm_late_ms`; between the two it waits in proportion."""
     transcript_wait_ms: float = 2500
     """Silence after which a turn is confirmed although its words have not come."""
     resume_after_voiced_ms: float = 30
@@ -66,3 +68,9 @@ class TurnSettings(Settings):
     """Acts that ended this long before the first word belong to the words."""
     act_again_ms: float = 1500
     """The same act within this time of its end is the same act."""
+
+    def silence_for(self, complete: float) -> float:
+        """Return the silence in milliseconds that ends a turn of this completeness."""
+        span = max(self.complete_at - self.unfinished_at, 1e-6)
+        unfinished = min(1.0, max(0.0, (self.complete_at - complete) / span))
+        return self.confirm_ms + unfinished * (self.confirm_late_ms - self.confirm_ms)

@@ -23,12 +23,13 @@ def endpoint(
     from rich.progress import track
 
     from solami.cli.console import console, fail_politely
-    from solami.cli.endpoint_trial import figures, items_of, run_item
+    from solami.cli.endpoint_trial import cores, figures, items_of, run_item
     from solami.headset.talk import machine, versions
 
-    with fail_politely():
-        made = items_of(data, items)
-        outcomes = [run_item(item) for item in track(made, "listening", console=console)]
+    with fail_politely(), cores() as pool:
+        made = items_of(data, items, pool)
+        heard = pool.map(run_item, made)
+        outcomes = list(track(heard, "listening", total=len(made), console=console))
         rows = {"all": figures(outcomes)}
         for group in dict.fromkeys(item.group for item in made):
             rows[group] = figures([o for o in outcomes if o.item.group == group])

@@ -5,8 +5,11 @@ of a session; only the clock is the sound's own, and a transcript comes as much 
 """
 
 import heapq
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, cycle, pairwise
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Item", "Outcome", "figures", "items_of", "run_item", "silence_rule"]
+__all__ = ["Item", "Outcome", "cores", "figures", "items_of", "run_item", "silence_rule"]
 
 _RATE = 16_000
 _FRAME = _RATE // 100
@@ -56,7 +59,13 @@ class Outcome:
         return next((ms - self.item.end_ms for ms in self.ends_ms if ms >= self.item.end_ms), None)
 
 
-def items_of(data: Path, wanted: int, seed: int = 9) -> list[Item]:
+def cores() -> Executor:
+    """Return a process for each core; items know nothing of each other."""
+    # a decoder and an ONNX session do not survive a fork
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+
+
+def items_of(data: Path, wanted: int, pool: Executor, seed: int = 9) -> list[Item]:
     """Return `wanted` items from the recordings below `data`, groups in turn. Raises InputError without recordings."""
     from solami.speech.evaluate import readings
 
@@ -66,14 +75,14 @@ def items_of(data: Path, wanted: int, seed: int = 9) -> list[Item]:
             groups.setdefault(reading.group, []).append(reading)
     rng = np.random.default_rng(seed)
     turns = cycle([cycle(rng.permutation(np.array(group, dtype=object))) for group in groups.values()])
-    words: dict[str, list[float]] = {}
+    given = [reading for group in groups.values() for reading in group]
+    ends = pool.map(_word_ends_ms, [reading.pcm for reading in given])
+    words = dict(zip([reading.name for reading in given], ends, strict=True))
     made: list[Item] = []
     for tries in count():
         if len(made) == wanted or tries > 10 * wanted:
             return made
         reading = next(next(turns))
-        if reading.name not in words:
-            words[reading.name] = _word_ends_ms(reading.pcm)
         pause_ms = float(rng.uniform(*_PAUSE_MS))
         item = _paused(reading, words[reading.name], pause_ms, rng)
         if item is not None:

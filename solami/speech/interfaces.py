@@ -7,11 +7,14 @@ sample of the piece that holds them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from solami_protocol.phones import Phone
+
+if TYPE_CHECKING:
+    from solami.speech.cadence import Cadence
 
 __all__ = ["LISTEN_RATE_HZ", "SPEECH_RATE_HZ", "Recogniser", "Spoken", "Synthesiser", "Transcript", "Voice", "Word"]
 
@@ -35,6 +38,8 @@ class Transcript:
     """What was heard in a turn so far.
 
     complete:   0 to 1, is this a finished sentence (`completeness.completeness`)
+    other:      what a second decoder heard, where that is something else
+    said:       how the last words were said, None where no engine listened for it
     confidence: 0 to 1, how sure the engine is of the words; 0 when nothing was heard
     degraded:   why another engine heard than the one that is set, for a person; empty where all is well
     """
@@ -44,6 +49,8 @@ class Transcript:
     complete: float
     confidence: float
     degraded: str = ""
+    other: str = ""
+    said: "Cadence | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from solami.speech.cadence import cadence
 from solami.speech.cepstral_mean import CepstralMean, Known
 from solami.speech.completeness import completeness
 from solami.speech.conditioning import LEAD_MS, Conditioner
@@ -31,6 +32,7 @@ _PARTIAL_SAMPLES = LISTEN_RATE_HZ // 8
 _STEP_SAMPLES = LISTEN_RATE_HZ // 10  # decoded at a time
 _CATCH_UP = 5  # times real time, while sound that had to wait is decoded; a free core manages 6 to 8
 _REPEAT_SAMPLES = LISTEN_RATE_HZ * 7  # longest passage that is decoded again
+_CADENCE_SAMPLES = LISTEN_RATE_HZ * 7
 _USERS_KEPT = 256
 _FRAME = LISTEN_RATE_HZ // 100
 _BEFORE_SAMPLES = LISTEN_RATE_HZ * 3 // 10  # kept before the first voiced frame of a segment
@@ -143,7 +145,11 @@ class SphinxRecogniser:
         self._said = " ".join(word.w for word in heard)
         words = tuple(Word(word.w, word.t_ms, word.d_ms) for word in heard)
         sureness = float(np.mean([word.sureness for word in heard])) if heard else 0.0
-        return Transcript(self._said, words, completeness(self._said, self._end_log10(heard)), sureness)
+        said = cadence(
+            self._passage.cut(max(0, self._passage.samples - _CADENCE_SAMPLES), self._passage.samples), words
+        )
+        complete = completeness(self._said, self._end_log10(heard), said)
+        return Transcript(self._said, words, complete, sureness, said=said)
 
     def close(self) -> None:
         """See `Recogniser`."""

@@ -66,7 +66,8 @@ class WholeTurnRecogniser:
             return replace(stand_in, degraded=f"{exc}; the embedded recogniser hears instead")
         self._breaker.worked()
         words = spoken_words(heard.text)
-        return Transcript(heard.text, (), completeness(" ".join(words)), heard.confidence if words else 0.0)
+        complete = completeness(" ".join(words), said=stand_in.said)
+        return Transcript(heard.text, (), complete, heard.confidence if words else 0.0, said=stand_in.said)
 
     def close(self) -> None:
         """See `Recogniser`."""

@@ -114,20 +114,27 @@ def spoken(bench: Bench, complete: float) -> float:
     bench.hush(250)
     turn = bench.only(StartTurn)[1].turn
     bench.send(Words(turn, "tell me about the sea", True, complete))
-    bench.hush(1000)
+    bench.hush(1300)
     return bench.only(ConfirmTurn)[0] - end_ms
 
 
 def test_pause_starts_the_reply_and_a_finished_sentence_is_confirmed_early() -> None:
     bench = Bench()
-    assert spoken(bench, complete=0.8) == 440
+    assert spoken(bench, complete=0.8) == 490
     assert bench.only(EndTurn)[0] == 800 + 200
     assert bench.only(StartTurn)[1].from_ms == 0
     assert bench.states() == ["listening", "thinking"]
 
 
 def test_unfinished_sentence_gets_more_time() -> None:
-    assert spoken(Bench(), complete=0.2) == 900
+    assert spoken(Bench(), complete=0.2) == 1200
+
+
+def test_the_less_finished_it_sounds_the_longer_is_waited() -> None:
+    waits = [TurnSettings().silence_for(complete) for complete in (1.0, 0.6, 0.55, 0.5, 0.45, 0.0)]
+    assert waits == pytest.approx([490, 490, 490 + 710 / 3, 490 + 710 * 2 / 3, 1200, 1200])
+    assert spoken(Bench(), complete=0.55) == pytest.approx(730, abs=10)
+    assert TurnSettings(complete_at=0.5, unfinished_at=0.5).silence_for(0.5) == 490
 
 
 def test_missing_words_are_waited_for_up_to_a_bound() -> None:
@@ -193,7 +200,7 @@ def test_a_smack_of_the_lips_does_not_take_the_pause_back() -> None:
     bench.send(Words(1, "what is your name", True, 0.9))
     bench.hush(50)
     bench.say(20)
-    bench.hush(170)
+    bench.hush(220)
     bench.none(ResumeTurn)
     bench.only(ConfirmTurn)
 
