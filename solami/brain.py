@@ -85,6 +85,8 @@ class Turn:
     number: int
     cause: Cause
     text: str = ""
+    other: str = ""
+    """What else may have been said, where two hearings of the same sound differ."""
     acts: tuple[Act, ...] = ()
     occasion: Literal["", "greeting", "silence", "leaving"] = ""
     """For cause `timer`: why the character speaks unasked."""

@@ -128,7 +128,7 @@ class Dialogue:
         if mere and meaning in ("more", "another") and turn.history:
             return self._more(meaning, line, turn)
         matches = self._retrieval.search(
-            turn.text, line.then if line else (), frozenset(line.offers) if line else frozenset()
+            turn.text, line.then if line else (), frozenset(line.offers) if line else frozenset(), turn.other
         )
         if matches and (matches[0].kind != "example" or matches[0].score >= SURE):
             return self._say(matches[0], turn)

@@ -13,11 +13,12 @@ import yaml
 
 from solami.brain import Turn
 from solami.characters import Card
+from solami.speech import Transcript
 from solami_protocol.errors import InputError
 
 from .dialogue import Dialogue, Reply
 
-__all__ = ["Figures", "Outcome", "Question", "Verdict", "figures", "missed", "put_to", "read_questions"]
+__all__ = ["Figures", "Outcome", "Question", "Verdict", "as_text", "figures", "missed", "put_to", "read_questions"]
 
 Verdict = Literal["right", "wrong", "refused", "asked"]
 """right: answered by an example that was meant; wrong: by another; refused: did not follow; asked: offered a choice."""
@@ -83,16 +84,23 @@ def read_questions(path: Path, card: Card) -> list[Question]:
     return questions
 
 
-def put_to(dialogue: Dialogue, card: Card, questions: Iterable[Question], hear: Callable[[str], str]) -> list[Outcome]:
+def as_text(text: str) -> Transcript:
+    """Return what is heard of a text that is read, not spoken."""
+    return Transcript(text, (), 1.0, 1.0)
+
+
+def put_to(
+    dialogue: Dialogue, card: Card, questions: Iterable[Question], hear: Callable[[str], Transcript] = as_text
+) -> list[Outcome]:
     """Return what the character makes of each question, as the first turn of a talk.
 
-    hear: what a question sounds like to the character; the identity for text.
+    hear: what a question sounds like to the character.
     """
     outcomes: list[Outcome] = []
     for question in questions:
         heard = hear(question.say)
-        reply = dialogue.answer(Turn(number=1, cause="voice", text=heard))
-        outcomes.append(_outcome(question, heard, reply, card))
+        reply = dialogue.answer(Turn(number=1, cause="voice", text=heard.text, other=heard.other))
+        outcomes.append(_outcome(question, heard.text, reply, card))
     return outcomes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import soxr
 
-from solami.speech import Synthesiser, Voice, open_recogniser, open_synthesiser
+from solami.speech import Synthesiser, Transcript, Voice, open_recogniser, open_synthesiser
 from solami.speech.interfaces import LISTEN_RATE_HZ, SPEECH_RATE_HZ
 
 from .expected import Expected, choose
@@ -20,7 +20,7 @@ _NOISE = 0.001
 _PIECE = LISTEN_RATE_HZ // 10
 
 
-def spoken_ears(expected: Expected | None, speaker: str) -> Callable[[str], str]:
+def spoken_ears(expected: Expected | None, speaker: str) -> Callable[[str], Transcript]:
     """Return a function from what is said to what is heard. speaker: a voice of the synthesiser.
 
     expected: what the recogniser listens for beside anything; None for the free decoder alone.
@@ -28,13 +28,13 @@ def spoken_ears(expected: Expected | None, speaker: str) -> Callable[[str], str]
     synthesiser = open_synthesiser()
     sentences = expected.sentences if expected is not None else ()
 
-    def hear(text: str) -> str:
+    def hear(text: str) -> Transcript:
         pcm = _said(synthesiser, text, speaker)
         recogniser = open_recogniser("pocketsphinx", "", sentences, choose)
         try:
             for at in range(0, len(pcm), _PIECE):
                 recogniser.feed(pcm[at : at + _PIECE])
-            return recogniser.pause().text
+            return recogniser.pause()
         finally:
             recogniser.close()
 

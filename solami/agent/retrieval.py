@@ -140,23 +140,26 @@ class Retrieval:
         kernel[np.diag_indices_from(kernel)] += RIDGE
         return known, np.asarray(np.linalg.solve(kernel, target), dtype=np.float32)
 
-    def readings(self, words: str) -> _Array:
-        """Return the vectors of what the words may have been: as heard and respelled by sound, (1 or 2, D)."""
-        plain = _plain(words)
-        respelled = self._lines.sounds.respelled(plain)
-        return self._embedder.embed([plain] if respelled == plain else [plain, respelled])
+    def readings(self, *hearings: str) -> _Array:
+        """Return the vectors of what the words may have been, (N, D): each hearing as it is and respelled by sound."""
+        plain = [_plain(words) for words in hearings]
+        respelled = [self._lines.sounds.respelled(words) for words in plain]
+        return self._embedder.embed(list(dict.fromkeys([*plain, *respelled])))
 
-    def search(self, words: str, then: tuple[Example, ...] = (), offered: frozenset[str] = frozenset()) -> list[Match]:
+    def search(
+        self, words: str, then: tuple[Example, ...] = (), offered: frozenset[str] = frozenset(), other: str = ""
+    ) -> list[Match]:
         """Return what the words may mean, best first; examples below `ASK` are left out.
 
-        then: follow-ups that the character's last words made possible; offered: ids of examples that it offered. An
-        empty list says that the words are none of the card's business.
+        then: follow-ups that the character's last words made possible; offered: ids of examples that it offered;
+        other: what else may have been said. An empty list says that the words are none of the card's business.
         """
+        hearings = [heard for heard in (words, other) if words_of(heard)]
         if not words_of(words):
             return []
-        vectors = self.readings(words)
+        vectors = self.readings(*hearings)
         scores = (_kernel(vectors, self._known) @ self._weights).max(axis=0)  # (examples + 1,)
-        scores[:-1] += SOUND * self._lines.best(self._lines.sounds.scores(words))
+        scores[:-1] += SOUND * self._lines.best(_sounds(self._lines, hearings))
         scores[:-1] += [OFFER_BONUS if example.id in offered else 0.0 for example in self.examples]
         order = [int(i) for i in np.argsort(-scores)]
         away = order[0] == len(self.examples)
@@ -169,7 +172,7 @@ class Retrieval:
                 if scores[i] >= ASK and i < len(self.examples)
             ]
         )
-        follow_up = self._follow_up(vectors, words, then)
+        follow_up = self._follow_up(vectors, hearings, then)
         # a follow-up answers the question just asked: nearly its own words always win, other words unless they are
         # more surely something else
         if follow_up is not None and (follow_up.score > EXACT or not matches or matches[0].score < follow_up.score):
@@ -180,12 +183,12 @@ class Retrieval:
                 return [fact, *matches]
         return matches
 
-    def _follow_up(self, vectors: _Array, words: str, then: tuple[Example, ...]) -> Match | None:
+    def _follow_up(self, vectors: _Array, hearings: list[str], then: tuple[Example, ...]) -> Match | None:
         if not then:
             return None
         lines = self._groups[id(then)]
         cosine = (vectors @ lines.vectors.T).max(axis=0)
-        scores = lines.best(np.maximum(cosine, lines.sounds.scores(words)))
+        scores = lines.best(np.maximum(cosine, _sounds(lines, hearings)))
         best = int(scores.argmax())
         return Match("follow_up", float(scores[best]), then[best]) if scores[best] >= FOLLOW_UP else None
 
@@ -209,6 +212,11 @@ class Retrieval:
         scores = _kernel(self._embedder.embed([_plain(s) for s in sentences]), self._known) @ self._weights
         best = scores[:, :-1].argmax(axis=1)
         return [self.examples[int(i)] if row[i] >= at_least else None for i, row in zip(best, scores, strict=True)]
+
+
+def _sounds(lines: _Lines, hearings: list[str]) -> _Array:
+    """Return how much each line sounds like the hearing that is most like it."""
+    return np.asarray(np.max([lines.sounds.scores(heard) for heard in hearings], axis=0), dtype=np.float32)
 
 
 def _kernel(a: _Array, b: _Array) -> _Array:

@@ -12,7 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["SoundIndex", "sound_key", "words_of"]
+__all__ = ["LIKE", "SoundIndex", "sound_key", "words_of"]
+
+LIKE = 0.4
+"""Likeness from which what was heard is taken for one of a few sentences that are expected."""
 
 _WORD = re.compile(r"[a-z0-9']+")
 _DIGRAPHS = (

@@ -1,13 +1,17 @@
 """`solami eval ...`: how good the parts are, on material that they were not made from."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from solami.cli.eval_hearing import hearing
 from solami.cli.eval_perception import perception
 from solami.cli.eval_strokes import strokes
+
+if TYPE_CHECKING:
+    from solami.speech import Transcript
 
 __all__ = ["app"]
 
@@ -56,7 +60,7 @@ def characters(
 
 def _rows(who: list[str], folder: Path, spoken: bool) -> list[dict[str, Any]]:
     from solami.agent.dialogue import Dialogue
-    from solami.agent.evaluate import figures, missed, put_to, read_questions
+    from solami.agent.evaluate import as_text, figures, missed, put_to, read_questions
     from solami.agent.hearing import spoken_ears
     from solami.agent.minilm import load_minilm
     from solami.agent.retrieval import Retrieval
@@ -73,7 +77,7 @@ def _rows(who: list[str], folder: Path, spoken: bool) -> list[dict[str, Any]]:
         card = library[name]
         asked = read_questions(folder / f"{name}.yaml", card)
         dialogue = Dialogue(card, Retrieval(card, load_minilm()))
-        ears = {"text": lambda text: text}
+        ears: dict[str, Callable[[str], Transcript]] = {"text": as_text}
         if spoken:
             ears |= {f"voice {voice}": spoken_ears(dialogue.expected(()), voice) for voice in VOICES}
         for by, hear in ears.items():

@@ -242,6 +242,7 @@ class LiveSession:
             number=turn.number,
             cause=turn.cause,
             text=turn.text,
+            other=turn.other,
             acts=tuple(unique.values()),
             occasion=turn.occasion,
             history=tuple(self._history),

@@ -44,7 +44,7 @@ class LiveTurn:
         self.cause = start.cause
         self.occasion = start.occasion
         self.acts = tuple(Act(name) for name in start.acts)
-        self.text = ""
+        self.text = self.other = ""
         self.started_s = time.monotonic()
         self.confirmed = False
         self.tape: Tape | None = None
@@ -95,7 +95,7 @@ class LiveTurn:
     async def _heard_pause(self, heard: Transcript) -> None:
         if self._eager_at_s is not None:
             self._engines.metrics.transcribe_s.observe(time.monotonic() - self._eager_at_s)
-        self.text = heard.text
+        self.text, self.other = heard.text, heard.other
         if heard.degraded:
             await self._send(LiveDegraded(part="recogniser", why=heard.degraded))
         elif heard.text:

@@ -20,6 +20,7 @@ from solami.server.faults import Faults
 from solami.server.live import ENGINES
 from solami.server.seen import describe, pose_times_us
 from solami.server.tape import Outgoing, Tape
+from solami.speech import Transcript
 from solami.speech.recordings import read_recording
 from solami_protocol.errors import InputError
 from solami_protocol.live import Exchange as WireExchange
@@ -124,12 +125,13 @@ def _asked(raw: bytes | None) -> TurnRequest:
 async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes]) -> AsyncGenerator[Outgoing, None]:
     card = engines.character(asked.character)
     loop = asyncio.get_running_loop()
-    text = asked.text
+    text, other = asked.text, ""
     acts: tuple[Act, ...] = ()
     if "audio" in parts:
-        transcript = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, asked, parts["audio"])
-        text = transcript.text
-        yield transcript
+        heard = await loop.run_in_executor(engines.ear_threads, _transcribe, engines, asked, parts["audio"])
+        text, other = heard.text, heard.other
+        words = [WordTime(w=w.w, t_ms=w.t_ms, d_ms=w.d_ms) for w in heard.words]
+        yield TranscriptSeen(turn=1, text=text, words=words, complete=heard.complete, confidence=heard.confidence)
     if "motion" in parts:
         seen = await loop.run_in_executor(None, _perceive, parts["motion"])
         acts = tuple(Act(a.name, a.confidence, a.side) for a in seen.acts if a.phase == "began")
@@ -140,6 +142,7 @@ async def _answer(engines: Engines, asked: TurnRequest, parts: dict[str, bytes])
         number=1,
         cause="voice" if "audio" in parts else "text" if text else "act",
         text=text,
+        other=other,
         acts=acts,
         history=_history(asked),
         user_name=asked.user_name,
@@ -160,18 +163,16 @@ def _history(asked: TurnRequest) -> tuple[Exchange, ...]:
     return tuple(Exchange(e.user, e.character, e.interrupted) for e in asked.history)
 
 
-def _transcribe(engines: Engines, asked: TurnRequest, data: bytes) -> TranscriptSeen:
+def _transcribe(engines: Engines, asked: TurnRequest, data: bytes) -> Transcript:
     recording = read_recording(data)
     brain = engines.brain(engines.character(asked.character), asked.brain)
     recogniser = engines.open_recogniser(brain, _history(asked))
     try:
         for at in range(0, len(recording.pcm), 3200):
             recogniser.feed(recording.pcm[at : at + 3200])
-        heard = recogniser.pause()
+        return recogniser.pause()
     finally:
         recogniser.close()
-    words = [WordTime(w=w.w, t_ms=w.t_ms, d_ms=w.d_ms) for w in heard.words]
-    return TranscriptSeen(turn=1, text=heard.text, words=words, complete=heard.complete, confidence=heard.confidence)
 
 
 def _perceive(data: bytes) -> PerceptSeen:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,11 @@ class ExpectingRecogniser:
         return self._free.feed(pcm)
 
     def pause(self) -> Transcript:
-        """Return the transcript that `choose` chooses."""
-        return self._choose(self._free.pause(), self._expecting.pause())
+        """Return the transcript that `choose` chooses, with the words of the other."""
+        free, expecting = self._free.pause(), self._expecting.pause()
+        chosen = self._choose(free, expecting)
+        other = (expecting if chosen is free else free).text
+        return replace(chosen, other=other if other != chosen.text else "")
 
     def close(self) -> None:
         """See `Recogniser`."""

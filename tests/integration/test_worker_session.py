@@ -95,7 +95,10 @@ class Services:
         await self.tell(live.PerceptSeen(turn=0, acts=[act]))
 
     async def tell(self, message: Message) -> None:
-        """Tell every worker something."""
+        """Tell every worker something, as soon as there is one."""
+        async with asyncio.timeout(8):
+            while not self.live_sockets:
+                await asyncio.sleep(0.01)
         for ws in self.live_sockets:
             await ws.send_str(message.encode())
 

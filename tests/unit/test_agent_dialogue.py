@@ -1,6 +1,7 @@
 """What Copper answers: the questions that were written before its card was tuned, and talks over several turns."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,9 @@ def test_card_without_examples_is_refused_with_words() -> None:
     card = parse_card("name: Bolt\nopening: Hi!", "bolt")
     with pytest.raises(InputError, match="no examples"):
         Retrieval(card, load_minilm())
+
+
+def test_the_other_hearing_counts_too(copper: Dialogue) -> None:
+    heard = Turn(number=1, cause="voice", text="what the old really food")  # so the free decoder heard it once
+    assert copper.answer(heard).intent != "eat"
+    assert copper.answer(replace(heard, other="what is your favourite food")).intent == "eat"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from solami.agent.dialogue import Dialogue
-from solami.agent.evaluate import Question, figures, missed, put_to, read_questions
+from solami.agent.evaluate import Question, as_text, figures, missed, put_to, read_questions
 from solami.agent.minilm import load_minilm
 from solami.agent.retrieval import Retrieval
 from solami.characters import Card, load_library, parse_card
@@ -29,7 +29,7 @@ def dialogue(card: Card) -> Dialogue:
 def test_characters_understand(card_id: str) -> None:
     card = load_library()[card_id]
     questions = read_questions(INTENTS / f"{card_id}.yaml", card)
-    found = figures(put_to(dialogue(card), card, questions, lambda text: text))
+    found = figures(put_to(dialogue(card), card, questions))
     assert found.questions >= 60
     assert found.off_topic >= 30
     assert found.right >= 0.85
@@ -55,7 +55,7 @@ def test_every_verdict_is_counted() -> None:
         Question("what is the capital of Brazil"),
         Question("tell me about the rain"),
     ]
-    outcomes = put_to(dialogue(card), card, questions, lambda text: text)
+    outcomes = put_to(dialogue(card), card, questions)
     assert [outcome.verdict for outcome in outcomes] == ["right", "wrong", "refused", "refused", "wrong"]
     found = figures(outcomes)
     assert (found.right, found.wrong, found.refused) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
@@ -66,7 +66,7 @@ def test_every_verdict_is_counted() -> None:
 def test_it_is_what_was_heard_that_counts() -> None:
     card = parse_card(CARD, "bolt")
     questions = [Question("do you like the rain", ("rain",)), Question("what is a stock market")]
-    outcomes = put_to(dialogue(card), card, questions, lambda text: "how does the engine work")
+    outcomes = put_to(dialogue(card), card, questions, lambda text: as_text("how does the engine work"))
     assert [outcome.verdict for outcome in outcomes] == ["wrong", "wrong"]
     assert "heard as 'how does the engine work'" in missed(outcomes)[0]
 

@@ -10,6 +10,7 @@ from solami.agent.retrieval import Retrieval
 from solami.brain import Exchange, Turn
 from solami.characters import load_library, parse_card
 from solami.speech import Transcript
+from solami.speech.expecting import ExpectingRecogniser
 
 CARD = """
 name: Bolt
@@ -76,3 +77,24 @@ def test_the_chosen_transcript_is_one_of_the_two() -> None:
     free, expecting = Transcript("to many books", (), 0.8, 0.5), Transcript("do many boats", (), 0.8, 0.6)
     assert choose(free, expecting) is expecting
     assert choose(free, Transcript("", (), 0.5, 0.0)) is free
+
+
+class _Heard:
+    """A recogniser that has heard something."""
+
+    def __init__(self, text: str, confidence: float) -> None:
+        self._heard = Transcript(text, (), 0.5, confidence)
+
+    def pause(self) -> Transcript:
+        return self._heard
+
+
+@pytest.mark.parametrize(("free", "text", "other"), [
+    (("to many books", 0.9), "to many books", "do many boats"),
+    (("to many books", 0.1), "do many boats", "to many books"),
+    (("do many boats", 0.9), "do many boats", ""),
+])  # fmt: skip
+def test_what_the_other_decoder_heard_is_kept(free: tuple[str, float], text: str, other: str) -> None:
+    ear = ExpectingRecogniser(_Heard(*free), _Heard("do many boats", 0.6), choose)  # type: ignore[arg-type]
+    heard = ear.pause()
+    assert (heard.text, heard.other) == (text, other)
