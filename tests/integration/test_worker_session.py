@@ -96,9 +96,10 @@ class Services:
 
     async def tell(self, message: Message) -> None:
         """Tell every worker something, as soon as there is one."""
-        async with asyncio.timeout(8):
-            while not self.live_sockets:
-                await asyncio.sleep(0.01)
+        for _ in range(800):
+            if self.live_sockets:
+                break
+            await asyncio.sleep(0.01)
         for ws in self.live_sockets:
             await ws.send_str(message.encode())
 
