@@ -15,7 +15,8 @@ import numpy as np
 __all__ = ["LIKE", "SoundIndex", "sound_key", "words_of"]
 
 LIKE = 0.4
-"""Likeness from which what was heard is taken for one of a few sentences that are expected."""
+"""Likeness from which what was heard is taken for one of a few sentences that are expected. On half of the speakers of
+`solami eval hearing` no lower value finds more and a higher one rejects little more; it reports the other half."""
 
 _WORD = re.compile(r"[a-z0-9']+")
 _DIGRAPHS = (

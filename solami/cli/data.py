@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-
     from solami_tokenizers.motion.clip import Clip
     from solami_tokenizers.motion.smplx_npz import Up
 

@@ -104,14 +104,22 @@ def _tried(reading: "Reading", pcm: "np.ndarray", sentences: tuple[str, ...]) ->
     quiet = np.zeros(4800, np.int16)
     for piece in np.array_split(np.concatenate([quiet, pcm, quiet]), 40):
         ear.feed(piece)
-    heard = ear.pause().text
+    heard = ear.pause()
     ear.close()
-    scores = SoundIndex(list(sentences)).scores(heard) if heard else np.zeros(len(sentences))
+    index = SoundIndex(list(sentences))
+    scores = np.maximum(index.scores(heard.text), index.scores(heard.other))  # as an answer is looked for
     best = int(scores.argmax())
     taken = sentences[best] if scores[best] >= LIKE else ""
     said = " ".join(words_of(reading.text))
     score = round(float(scores[best]), 3)
-    return {"name": reading.name, "said": said, "heard": heard, "taken": taken, "score": score}
+    return {
+        "name": reading.name,
+        "said": said,
+        "heard": heard.text,
+        "other": heard.other,
+        "taken": taken,
+        "score": score,
+    }
 
 
 def _figures(row: list[dict[str, Any]]) -> dict[str, float]:
