@@ -111,8 +111,21 @@ class Services:
             rotations=np.tile(REST, (15, 1, 1)), face=np.zeros((15, 52), np.float32),
             pcm=np.full(12_000, 900, np.int16),
         )  # fmt: skip
+        turned = np.tile(REST, (30, 1, 1))
+        turned[:, 0] = [0, np.sin(-np.pi / 4), 0, np.cos(np.pi / 4)]  # begins turned away by 90 degrees: turns left
+        turn = replace(
+            clip,
+            state="turn",
+            name="left",
+            rotations=turned,
+            root_m=np.zeros((30, 3), np.float32),
+            face=np.zeros((30, 52), np.float32),
+            pcm=np.zeros(0, np.int16),
+        )
+        right = replace(turn, name="right", rotations=turned * np.float32([1, -1, 1, 1]))
         hum = replace(clip, state="assent", name="mm", pcm=np.full(7200, 700, np.int16))
-        pack = BehaviourPack(character=request.match_info["id"], clips=[PackClip.pack(clip), PackClip.pack(hum)])
+        clips = [PackClip.pack(one) for one in (clip, hum, turn, right)]
+        pack = BehaviourPack(character=request.match_info["id"], clips=clips)
         return web.json_response(text=pack.model_dump_json())
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
@@ -234,6 +247,8 @@ class Client:
     reports: bool = True
     voice: asyncio.Queue = field(default_factory=asyncio.Queue)
     silent: bool = False
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the user stands."""
     _pts_us: int = 0
 
     async def run(self) -> None:
@@ -265,8 +280,8 @@ class Client:
             if (self._pts_us // 20_000) % 5 == 0:
                 validity = np.full((3, 55), 2, np.uint8)
                 pose = media.pose_frame(
-                    np.zeros((3, 3)), np.tile(REST, (3, 1, 1)), codec=media.PoseCodec.S48, pts_us=self._pts_us,
-                    validity=validity,
+                    np.tile(self.at_m, (3, 1)), np.tile(REST, (3, 1, 1)), codec=media.PoseCodec.S48,
+                    pts_us=self._pts_us, validity=validity,
                 )  # fmt: skip
                 entries.append(("media", pose.encode()))
             if not self.silent:
@@ -690,6 +705,21 @@ async def test_long_thought_is_filled_with_a_sound_of_the_character(redis_url: s
         assert filler.epoch < reply.epoch
 
 
+async def test_a_user_who_walks_away_is_noticed_once_and_one_who_walks_around_is_turned_to(redis_url: str) -> None:
+    async with house(redis_url) as h:
+        await asyncio.sleep(0.3)
+        h.client.at_m = (1.5, 0.0, 1.5)  # the character stands 1.5 m ahead of where the user was
+        (turning,) = await h.client.wait(control.EpochStart)
+        assert (turning.kind, turning.turn) == ("filler", None)
+        assert turning.space.yaw_rad == pytest.approx(np.pi / 2, abs=0.1)
+        assert h.services.sent(live.LiveStand)[-1].place == turning.space
+        h.client.at_m = (0.0, 0.0, -4.0)
+        await h.client.wait(control.TurnDone)
+        await asyncio.sleep(2.0)
+        (start,) = h.services.sent(live.LiveStart)
+        assert (start.cause, start.occasion) == ("timer", "leaving")
+
+
 @pytest.mark.parametrize(("backchannel", "heard"), [("voice", True), ("nod", False)])
 async def test_a_listener_nods_and_hums_in_a_pause_and_stops_when_the_user_goes_on(
     redis_url: str, voice: np.ndarray, backchannel: str, heard: bool
@@ -704,13 +734,12 @@ async def test_a_listener_nods_and_hums_in_a_pause_and_stops_when_the_user_goes_
         assert h.client.frames(nod.epoch, media.Kind.POSE)
         (cancel,) = await h.client.wait(control.Cancel, 1)  # of the nod, for the user goes on
         assert cancel.epoch == nod.epoch
-        _, reply = await h.client.wait(control.EpochStart, 2)
         await h.client.wait(control.TurnDone, 1)
         assert len({m.turn for m in h.services.sent(live.LiveStart)}) == 1  # one turn, both halves
         assert h.client.all(control.Hold) == []
         states = [m.state for m in h.client.all(control.State)]
         assert states[:2] == ["listening", "speaking"]
-        assert (reply.kind, reply.turn) == ("reply", 1)
+        assert [m.turn for m in h.client.all(control.EpochStart) if m.kind == "reply"] == [1]
 
 
 async def test_who_is_told_not_to_nod_listens_still(redis_url: str, voice: np.ndarray) -> None:

@@ -159,6 +159,15 @@ def test_greeting_silence_leaving(copper: Dialogue) -> None:
     assert talk.say("", cause="timer", occasion="leaving").raw in card.lines.leaving
 
 
+@pytest.mark.parametrize("name", load_library().ids())
+@pytest.mark.parametrize("words", ["bye", "goodbye then", "I have to go now, see you"])
+def test_everybody_says_goodbye_to_who_goes(name: str, words: str) -> None:
+    card = load_library()[name]
+    reply = Dialogue(card, Retrieval(card, load_minilm())).answer(Turn(number=1, cause="voice", text=words))
+    assert reply.intent == "goodbye"
+    assert reply.waves
+
+
 def test_same_turn_same_answer(copper: Dialogue) -> None:
     turn = Turn(number=3, cause="voice", text="tell me a joke", history=(Exchange("hello", "Hello."),))
     assert copper.answer(turn) == copper.answer(turn)

@@ -32,6 +32,14 @@ def test_a_hum_is_short_soft_and_made_with_closed_lips(name: str) -> None:
     assert aperture[2:-2].max() < 0.1  # an open vowel has three times that
 
 
+@pytest.mark.parametrize("name", LIBRARY.ids())
+def test_everybody_speaks_at_one_level(name: str) -> None:
+    card = LIBRARY[name]
+    for text in ("Hello there, it is good to see you.", "The great storm came at night, and the sea was high."):
+        for spoken in open_synthesiser().speak(text, card_voice(card)):
+            assert voiced_level_db(spoken.pcm) == pytest.approx(LEVEL_DBFS, abs=0.5)
+
+
 def test_a_hesitation_is_softer_than_speech_and_opens_the_mouth() -> None:
     pcm, phones = hesitation(open_synthesiser(), card_voice(LIBRARY["copper"]))
     level_db = voiced_level_db(pcm)

@@ -43,6 +43,7 @@ from solami_relay.turn_events import (
     Tick,
     TypedText,
     UserAside,
+    UserLeft,
     Words,
 )
 from solami_relay.turn_settings import TurnSettings
@@ -459,6 +460,19 @@ def test_silence_is_noticed_once() -> None:
     bench.send(Played(epoch, "finished", 1000))
     bench.hush(60_000)
     bench.only(StartTurn)
+
+
+def test_leaving_is_noticed_but_not_in_the_middle_of_a_talk() -> None:
+    bench = Bench()
+    bench.say(300)
+    bench.send(UserLeft())
+    bench.hush(300)
+    assert bench.only(StartTurn)[1].cause == "voice"
+    bench = Bench()
+    bench.send(UserLeft())
+    assert bench.only(StartTurn)[1].occasion == "leaving"
+    bench.send(ReplyReady(1))
+    bench.only(OpenEpoch)
 
 
 def test_slow_model_is_said_and_then_fails_with_words() -> None:
