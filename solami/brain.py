@@ -20,6 +20,7 @@ __all__ = [
     "Exchange",
     "Gesture",
     "Phones",
+    "Playing",
     "Pose",
     "ReplyEvent",
     "Seen",
@@ -78,6 +79,15 @@ class View(Protocol):
         ...
 
 
+class Playing(Protocol):
+    """The reply as it is heard. Times are those of `time.monotonic`."""
+
+    def began_s(self) -> float | None:
+        """Return when the reply's first sample was heard, as far as its play head tells; None before its turn is
+        confirmed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """All that a brain is told about the turn it answers."""
@@ -97,6 +107,8 @@ class Turn:
     """The last frame that the character showed, where known; the reply starts from it."""
     view: View | None = field(default=None, compare=False)
     """The user while the reply is made; None where nobody is seen (text over HTTP)."""
+    playing: Playing | None = field(default=None, compare=False)
+    """The reply while it is heard; None where nobody says (text over HTTP)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ _STEPS = dict.fromkeys(("step_closer", "steps_closer", "step_forward", "steps_fo
 _STEPS |= dict.fromkeys(("step_back", "steps_back", "step_away", "steps_away"), -0.3)
 """Marks that walk, as cards and chat models write them, in metres towards the user."""
 _WATCH_MS = 100.0
+_AHEAD_S = 0.35
+"""Way of a piece of silence to the ear: a chunk of the relay holds 167 ms, a client buffers 100 and more."""
 _WATCH_ON = 3
 """Pieces of silence behind an act that was waited for."""
 _FADE_PIECES = 7
@@ -81,7 +83,7 @@ class AgentBrain:
     async def reply(self, turn: Turn) -> AsyncGenerator[ReplyEvent, None]:
         """Yield the reply's events (see `solami.brain`). Closing the generator stops the work within one phrase."""
         lead_ms = LEAD_MS if turn.start_pose is None else 0.0
-        stage = Stage(self._performance(turn), self._seed + turn.number, lead_ms)
+        stage = Stage(self._performance(turn), self._seed + turn.number, lead_ms, turn.playing)
         async with aclosing(self._source.sentences(turn)) as sentences:
             upcoming = asyncio.ensure_future(anext(sentences, None))
             try:
@@ -159,14 +161,15 @@ class AgentBrain:
                 yield Speech(piece.pcm, piece.t_ms)
 
     async def _watch(self, watch: Watch, stage: Stage, view: View | None) -> AsyncGenerator[ReplyEvent, None]:
-        """Be silent in real time, and note what the user does; a piece leaves when what was said has been played."""
+        """Be silent in real time, and note what the user does; a piece leaves just in time to be played."""
         for pose in stage.frames_until(stage.spoken_ms):
             yield pose
+        await stage.released()
         mirror = Mirror() if watch.mirror else None
         begin_ms, pieces = stage.spoken_ms, round(watch.seconds * 1000 / _WATCH_MS)
         k, last = 0, pieces
         while k < last:
-            due_s = stage.heard_at_s(begin_ms + k * _WATCH_MS)
+            due_s = stage.heard_at_s(begin_ms + k * _WATCH_MS) - _AHEAD_S
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             if view is not None:
                 watch.seen[:] = view.acts_since(stage.heard_at_s(begin_ms) - _QUICK_S)

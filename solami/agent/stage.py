@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from solami.behaviour import Performance
-from solami.brain import Gesture, Pose
+from solami.brain import Gesture, Playing, Pose
 from solami.speech import Spoken
 from solami_protocol.phones import Phone
 
@@ -44,8 +44,11 @@ class SpokenPiece:
 class Stage:
     """The timeline of one reply: how much is spoken, and the body beside it."""
 
-    def __init__(self, performance: Performance, seed: int, lead_ms: float = 0.0) -> None:
+    def __init__(
+        self, performance: Performance, seed: int, lead_ms: float = 0.0, playing: Playing | None = None
+    ) -> None:
         """`lead_ms`: so much of the performance lies before the first sound and is not shown."""
+        self._playing = playing
         self._performance = performance
         self._lead_ms = lead_ms
         self._samples = 0
@@ -81,8 +84,14 @@ class Stage:
         return self.place(Spoken("", pcm, (Phone("sil", 0.0, d_ms),), ()))
 
     def heard_at_s(self, t_ms: float) -> float:
-        """Return when a moment of the reply is heard at the earliest, by `time.monotonic`."""
-        return (time.monotonic() if self._began_s is None else self._began_s) + t_ms / 1000
+        """Return when a moment of the reply is heard, by `time.monotonic`; at the earliest where no play head tells."""
+        began_s = self._began_s if self._playing is None else self._playing.began_s()
+        return (time.monotonic() if began_s is None else began_s) + t_ms / 1000
+
+    async def released(self) -> None:
+        """Wait until the reply is played: what is made before may be for nothing."""
+        while self._playing is not None and self._playing.began_s() is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     def look_at(self, head_m: np.ndarray | None) -> None:
         """Look at the user's head (3,) from the next frame on; where it is not known the gaze stays."""

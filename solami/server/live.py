@@ -249,6 +249,7 @@ class LiveSession:
             user_name=self._hello.user_name,
             locale=self._hello.locale,
             view=self._view,
+            playing=turn,
         )
 
     def _open_ears(self) -> Recogniser:
@@ -260,12 +261,15 @@ class LiveSession:
         return tape
 
     def _confirm(self, turn: LiveTurn) -> None:
-        turn.confirmed = True
+        turn.confirm()
         self._view.answered()
 
     async def _heard(self, heard: LiveHeard) -> None:
         turn = self._turns.get(heard.turn)
-        if turn is None or not heard.final:
+        if turn is None:
+            return
+        if not heard.final:
+            turn.played(heard.audio_ms)
             return
         if turn.confirmed and turn.tape is not None and not turn.tape.failed and heard.audio_ms > 0:
             said = heard_text(turn.tape.captions, heard.audio_ms)

@@ -25,6 +25,8 @@ from solami_protocol.live import (
 
 __all__ = ["LiveTurn", "Send"]
 
+STARTS_S = 0.15
+"""What a client needs to buffer before it plays."""
 Send = Callable[[Outgoing], Coroutine[Any, Any, None]]
 
 
@@ -47,6 +49,7 @@ class LiveTurn:
         self.text = self.other = ""
         self.started_s = time.monotonic()
         self.confirmed = False
+        self._began_s: float | None = None
         self.tape: Tape | None = None
         self._engines = engines
         self._send = send
@@ -132,10 +135,25 @@ class LiveTurn:
                 first = False
             await self._send(message)
 
+    def confirm(self) -> None:
+        """The turn is over: its reply is played."""
+        self.confirmed = True
+        self._began_s = time.monotonic() + STARTS_S
+
+    def played(self, audio_ms: float) -> None:
+        """So much of the reply has been heard now."""
+        if audio_ms > 0:
+            self._began_s = time.monotonic() - audio_ms / 1000
+
+    def began_s(self) -> float | None:
+        """See `solami.brain.Playing`."""
+        return self._began_s
+
     async def resume(self) -> None:
         """The user went on: what was sent of the reply is stale; the tape is kept for the case of equal words."""
         self._ended = False
         self.confirmed = False
+        self._began_s = None
         await self._stop_player()
         await self._send(Resumed(turn=self.number))
 
