@@ -23,7 +23,8 @@ def endpoint(
     from rich.progress import track
 
     from solami.cli.console import console, fail_politely
-    from solami.cli.endpoint_trial import cores, figures, items_of, run_item
+    from solami.cli.cores import cores
+    from solami.cli.endpoint_trial import figures, items_of, run_item
     from solami.headset.talk import machine, versions
 
     with fail_politely(), cores() as pool:

@@ -5,11 +5,9 @@ of a session; only the clock is the sound's own, and a transcript comes as much 
 """
 
 import heapq
-import multiprocessing
-import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import count, cycle, pairwise
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Item", "Outcome", "cores", "figures", "items_of", "run_item", "silence_rule"]
+__all__ = ["Item", "Outcome", "figures", "items_of", "run_item", "silence_rule"]
 
 _RATE = 16_000
 _FRAME = _RATE // 100
@@ -57,12 +55,6 @@ class Outcome:
     def delay_ms(self) -> float | None:
         """From the last voiced sample to the end that was confirmed behind it."""
         return next((ms - self.item.end_ms for ms in self.ends_ms if ms >= self.item.end_ms), None)
-
-
-def cores() -> Executor:
-    """Return a process for each core; items know nothing of each other."""
-    # a decoder and an ONNX session do not survive a fork
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
 
 
 def items_of(data: Path, wanted: int, pool: Executor, seed: int = 9) -> list[Item]:

@@ -34,13 +34,15 @@ def hearing(
     from rich.progress import track
 
     from solami.cli.console import console, fail_politely
+    from solami.cli.cores import cores
 
-    with fail_politely():
+    with fail_politely(), cores() as pool:
         trials = list(_trials(data, each))
         rows: dict[str, list[dict[str, Any]]] = {}
-        for row, reading, pcm, sentences in track(trials, "listening", console=console):
-            name = f"{row} (set on)" if _set_on(reading.name) else row
-            rows.setdefault(name, []).append(_tried(reading, pcm, sentences))
+        tried = pool.map(_tried, *list(zip(*trials, strict=True))[1:], chunksize=6)
+        for trial, result in zip(trials, track(tried, "listening", len(trials), console=console), strict=True):
+            name = f"{trial[0]} (set on)" if _set_on(trial[1].name) else trial[0]
+            rows.setdefault(name, []).append(result)
         report = {name: _figures(rows[name]) for name in sorted(rows, key=lambda name: "(" in name)}
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps({"rows": report, "trials": rows}, indent=1) + "\n", encoding="utf-8")

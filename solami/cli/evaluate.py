@@ -1,17 +1,13 @@
 """`solami eval ...`: how good the parts are, on material that they were not made from."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from solami.cli.eval_hearing import hearing
 from solami.cli.eval_perception import perception
 from solami.cli.eval_strokes import strokes
-
-if TYPE_CHECKING:
-    from solami.speech import Transcript
 
 __all__ = ["app"]
 
@@ -59,32 +55,37 @@ def characters(
 
 
 def _rows(who: list[str], folder: Path, spoken: bool) -> list[dict[str, Any]]:
-    from solami.agent.dialogue import Dialogue
-    from solami.agent.evaluate import as_text, figures, missed, put_to, read_questions
-    from solami.agent.hearing import spoken_ears
-    from solami.agent.minilm import load_minilm
-    from solami.agent.retrieval import Retrieval
+    from functools import partial
+
     from solami.characters import load_library
     from solami.cli.console import console
+    from solami.cli.cores import cores
     from solami_protocol.errors import InputError
 
     library = load_library()
     ids = who or [name for name in library.ids() if (folder / f"{name}.yaml").is_file()]
     if not ids:
         raise InputError(f"{folder}: no questions for any of {', '.join(library.ids())}; name the folder: --questions")
-    rows = []
-    for name in ids:
-        card = library[name]
-        asked = read_questions(folder / f"{name}.yaml", card)
-        dialogue = Dialogue(card, Retrieval(card, load_minilm()))
-        ears: dict[str, Callable[[str], Transcript]] = {"text": as_text}
-        if spoken:
-            ears |= {f"voice {voice}": spoken_ears(dialogue.expected(()), voice) for voice in VOICES}
-        for by, hear in ears.items():
-            with console.status(f"{card.name}, {by}"):
-                outcomes = put_to(dialogue, card, asked, hear)
-            rows.append({"character": name, "by": by, **figures(outcomes).as_dict(), "missed": missed(outcomes)})
-    return rows
+    rows = [(name, voice) for name in ids for voice in ("", *(VOICES if spoken else ()))]
+    with cores() as pool, console.status(f"asking {', '.join(ids)}"):
+        return list(pool.map(partial(_row, folder), *zip(*rows, strict=True)))
+
+
+def _row(folder: Path, name: str, voice: str) -> dict[str, Any]:
+    """Return how a character answers its questions, spoken by a voice, or as text for none."""
+    from solami.agent.dialogue import Dialogue
+    from solami.agent.evaluate import as_text, figures, missed, put_to, read_questions
+    from solami.agent.hearing import spoken_ears
+    from solami.agent.minilm import load_minilm
+    from solami.agent.retrieval import Retrieval
+    from solami.characters import load_library
+
+    card = load_library()[name]
+    asked = read_questions(folder / f"{name}.yaml", card)
+    dialogue = Dialogue(card, Retrieval(card, load_minilm()))
+    outcomes = put_to(dialogue, card, asked, spoken_ears(dialogue.expected(()), voice) if voice else as_text)
+    by = f"voice {voice}" if voice else "text"
+    return {"character": name, "by": by, **figures(outcomes).as_dict(), "missed": missed(outcomes)}
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
