@@ -298,10 +298,11 @@ def import_(
 def pack(
     name: _Name,
     out: Annotated[Path, typer.Argument(help="Folder to write, e.g. tokenizers/solami_tokenizers/weights/body-512.")],
+    remark: Annotated[str, typer.Option(help="What was seen in its motion; goes into the card.")] = "",
 ) -> None:
     """Write a trained tokenizer for shipping: bfloat16 weights, config and model card, half the size."""
     from solami.cli.console import console, fail_politely
     from solami_tokenizers.motion import pretrained
 
     with fail_politely():
-        console.print(f"{out}: {pretrained.pack(name, out) / 1e6:.1f} MB", markup=False)
+        console.print(f"{out}: {pretrained.pack(name, out, remark) / 1e6:.1f} MB", markup=False)

@@ -13,6 +13,7 @@ from solami_protocol.skeleton import FPS
 from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
 from solami_tokenizers.motion.smplx_npz import read_smplx_npz, write_smplx_npz
+from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs/tokenizer").glob("*.yaml"))
 TINY = ["tokenizer.width=16", "tokenizer.latent=8", "batch=4", "window=32", "long_window=32", "log_every=2"]
@@ -123,6 +124,18 @@ def test_compare_writes_a_page_of_its_own(data: Path, folders: dict[str, Path], 
     wrong = invoke("compare", *names, "--data", str(data), "--clips", "nobody")
     assert wrong.exit_code == 1
     assert "has no clip nobody" in wrong.output
+
+
+def test_what_was_seen_goes_into_the_card_of_a_packed_tokenizer(folders: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    done = invoke("pack", str(folders["body-512"]), str(out), "--remark", "Feet slide.")
+    assert done.exit_code == 0, done.output
+    card = (out / "README.md").read_text()
+    assert card.index("mpjpe_mm") < card.index("Feet slide.") < card.index("```json")
+    assert (
+        MotionTokenizer.from_pretrained(out).settings == MotionTokenizer.from_pretrained(folders["body-512"]).settings
+    )
+    assert (out / "model.safetensors").stat().st_size < (folders["body-512"] / "model.safetensors").stat().st_size
 
 
 def test_faults_are_said_in_one_line(data: Path, tmp_path: Path) -> None:

@@ -53,10 +53,17 @@ def load(name: Path | str) -> MotionTokenizer:
     return build(settings, tensors, str(folder / WEIGHTS))
 
 
-def pack(name: Path | str, folder: Path) -> int:
-    """Write a tokenizer and its card into a folder for shipping, weights in bfloat16; return the folder's bytes."""
-    card = folder_of(name) / CARD
-    save(load(name), folder, card.read_text() if card.exists() else "", torch.bfloat16)
+def pack(name: Path | str, folder: Path, remark: str = "") -> int:
+    """Write a tokenizer and its card into a folder for shipping, weights in bfloat16; return the folder's bytes.
+
+    remark: what was seen when its motion was looked at, put into the card before the settings.
+    """
+    file = folder_of(name) / CARD
+    card = file.read_text() if file.exists() else ""
+    if remark:
+        text, fence, settings = card.partition("```json")
+        card = f"{text}{remark}\n\n{fence}{settings}"
+    save(load(name), folder, card, torch.bfloat16)
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
