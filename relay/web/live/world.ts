@@ -51,6 +51,7 @@ export class World {
   private fence: WebGLSync | null = null;
   private camera: Camera = 'talk';
   private size = 1;
+  private stands: Place | null = null;
 
   constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
     this.stage = new Stage(canvas);
@@ -72,13 +73,9 @@ export class World {
   /** Shows this body as soon as its shaders are there; until then everything goes on as it is. */
   async wear(rig: Rig, size = 1): Promise<void> {
     await this.stage.prepare(rig.root);
-    const place = this.rig?.root;
-    if (place) {
-      rig.root.position.copy(place.position);
-      rig.root.rotation.copy(place.rotation);
-    }
     this.rig?.dispose();
     this.rig = rig;
+    if (this.stands) this.stand(this.stands);
     this.stage.scene.add(rig.root);
     if (size !== this.size) {
       this.size = size;
@@ -184,6 +181,7 @@ export class World {
 
   /** The character takes a place. Returns where the old one lies in the new one's coordinates; null if it is the same. */
   private stand(place: Place): Shift | null {
+    this.stands = place;
     const root = this.rig?.root;
     if (!root) return null;
     const turnRad = root.rotation.y - place.yaw_rad;
