@@ -35,7 +35,14 @@ _LIMITS: dict[str, tuple[float, float]] = {
 _BOTH = ("Left", "Right")
 _FEELINGS: dict[str, dict[str, float]] = {
     "joy": {"mouthSmile": 0.68, "cheekSquint": 0.5, "eyeSquint": 0.3, "browOuterUp": 0.16, "mouthDimple": 0.2},
-    "sadness": {"browInnerUp": 0.85, "mouthFrown": 0.6, "eyeSquint": 0.2, "mouthShrugLower": 0.25, "eyeLookDown": 0.12},
+    "sadness": {  # the lids hang a little
+        "browInnerUp": 0.95,
+        "mouthFrown": 0.85,
+        "eyeSquint": 0.15,
+        "eyeBlink": 0.14,
+        "mouthShrugLower": 0.2,
+        "eyeLookDown": 0.16,
+    },
     "anger": {"browDown": 0.85, "noseSneer": 0.3, "eyeSquint": 0.35, "mouthFrown": 0.2, "mouthPress": 0.2},
     "surprise": {"browInnerUp": 0.7, "browOuterUp": 0.75, "eyeWide": 0.65},
     "fear": {"browInnerUp": 0.75, "eyeWide": 0.5, "mouthStretch": 0.3},

@@ -276,15 +276,18 @@ def _teeth() -> list[Part]:
     out = []
     lip_z = float(onto_front(np.array([[0.0, MOUTH_Y]]))[0, 2])
     for name, low, high, back, upper in (
-        ("upper_teeth", -0.0030, 0.0070, 0.0072, 1.0),
-        ("lower_teeth", -0.0140, -0.0076, 0.0098, -1.0),
+        # as long as the lining of a shut mouth leaves room for, see `_line_mouth`
+        ("upper_teeth", -0.0048, 0.0070, 0.0090, 1.0),
+        ("lower_teeth", -0.0140, -0.0050, 0.0100, -1.0),
     ):
         t = np.linspace(-1, 1, 15)
-        x = (0.0185 if upper > 0 else 0.0165) * t
+        x = (0.0190 if upper > 0 else 0.0180) * t
+        sink = upper * 0.0030 * t**4  # the edge goes back into the gums towards the cheeks
         z = lip_z - back - 0.0135 * t**2
         ring = []
         for dz, y in ((0, low), (0.0006, (low + high) / 2), (0, high), (-0.0035, high), (-0.0035, low)):
-            ring.append(np.stack([x * (1 + dz * 10), np.full(15, MOUTH_Y + y), z + dz], 1))
+            edge = y == (low if upper > 0 else high)
+            ring.append(np.stack([x * (1 + dz * 10), MOUTH_Y + y + edge * sink, z + dz], 1))
         rings = np.stack(ring, 1)  # (15, 5, 3)
         p, triangles = tube(rings, closed_start=True, closed_end=True)
         none = np.zeros(len(p))
