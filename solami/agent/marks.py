@@ -1,6 +1,7 @@
 """Gesture marks in a text to be spoken: `[wave] Hello!` and, as chat models write them, `*nods* Yes.`
 
-A mark stands before the word that its stroke falls on. Marks are never spoken, whether their gesture is known or not.
+A mark stands before the words that its stroke belongs to: it falls on the first stressed one that a limb can be on time
+for. Marks are never spoken, whether their gesture is known or not.
 """
 
 import re

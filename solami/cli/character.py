@@ -14,7 +14,7 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Character cards: list, check, make, exchange.")
 
 _NEW = """\
-# A character. A word in square brackets is a gesture; its stroke falls on the next word.
+# A character. A word in square brackets is a gesture; its stroke falls on the next stressed word.
 # `solami character check {file}` says what is wrong or missing.
 name: {name}
 description: Who {name} is, in a few sentences. A language model reads this.
