@@ -84,6 +84,12 @@ def test_vr_is_entered_and_hands_and_head_go_up_as_measured_joints(live_url: str
     assert left_is_left > 0
     live.until("log.some(m => m.type === 'epoch.start' && m.kind === 'greeting')", 20)
     live.until("live.board.text.includes(document.getElementById('said').textContent || '?')", 30)
+    # who holds to talk pinches
+    live.page.evaluate("window.solamiLive.options.pushToTalk = true; window.solamiLive.apply(); null")
+    for pinch in (1, 0):
+        assert live.page.evaluate("window.solamiLive.talk.speaking") is (pinch == 0)
+        live.page.evaluate(f"device.hands.right.updatePinchValue({pinch}); null")
+        live.until(f"live.talk.speaking === {'true' if pinch else 'false'}", 10)
     live.page.evaluate("window.solamiLive.vr.leave()")
     live.until("!live.vr.active", 10)
     assert live.complaints == []

@@ -99,31 +99,31 @@ export class IdleLayer {
 
   /** Writes the figure at `nowMs` into `out`; never the same loop twice in a row where there are others.
    *
-   * `still` keeps the body at each clip's first frame; the face goes on blinking.
+   * `still` keeps the body at the first frame of its state; the face goes on blinking.
    */
   at(nowMs: number, out: Figure, still = false): void {
     if (nowMs - this.beganMs >= this.clip.lengthMs - FADE_MS) this.switch(this.clip.loop ? this.clip.state : 'idle', nowMs);
-    sample(this.clip, nowMs - this.beganMs, still, out);
+    this.sample(this.clip, nowMs - this.beganMs, still, out);
     const share = ease((nowMs - this.changedMs) / FADE_MS);
     if (share >= 1 || !this.before) return;
-    sample(this.before.clip, nowMs - this.before.beganMs, still, this.other);
+    this.sample(this.before.clip, nowMs - this.before.beganMs, still, this.other);
     blend(this.other, out, share, out);
+  }
+
+  private sample(clip: Clip, atMs: number, still: boolean, out: Figure): void {
+    const ms = Math.min(atMs, clip.lengthMs - 1000 / FPS);
+    const body = still ? this.byState.get(clip.state)![0] : clip;
+    const root = body.root.around(still ? 0 : ms);
+    const rot = body.rot.around(still ? 0 : ms);
+    const face = clip.face.around(ms);
+    if (!root || !rot || !face) return;
+    mix(root.before, root.after, root.share, out.root);
+    slerpAll(rot.before, rot.after, rot.share, out.rot);
+    mix(face.before, face.after, face.share, out.face);
   }
 
   /** Name of the clip that plays, for tests. */
   get playing(): string {
     return `${this.clip.state}/${this.clip.name}`;
   }
-}
-
-function sample(clip: Clip, atMs: number, still: boolean, out: Figure): void {
-  const ms = Math.min(atMs, clip.lengthMs - 1000 / FPS);
-  const bodyMs = still ? 0 : ms;
-  const root = clip.root.around(bodyMs);
-  const rot = clip.rot.around(bodyMs);
-  const face = clip.face.around(ms);
-  if (!root || !rot || !face) return;
-  mix(root.before, root.after, root.share, out.root);
-  slerpAll(rot.before, rot.after, rot.share, out.rot);
-  mix(face.before, face.after, face.share, out.face);
 }
