@@ -25,7 +25,7 @@ export type View = 'whole' | 'talk' | 'face';
 /** Where the camera looks (height and half height of what must be seen, metres) and from which side, degrees. */
 const VIEWS: Record<View, { y: number; half: number; turn: number; lift: number }> = {
   whole: { y: 0.7, half: 1.34, turn: 16, lift: 3 },
-  talk: { y: 1.33, half: 0.7, turn: 12, lift: 2 },
+  talk: { y: 1.23, half: 0.78, turn: 12, lift: 4 },
   face: { y: 1.6, half: 0.27, turn: 10, lift: 0 },
 };
 
