@@ -98,6 +98,8 @@ def test_eyes_that_are_shapes_of_the_face_turn(live, data: Path) -> None:
         )
     assert seen[0.15][0] > 0.2 > seen[0.15][1], seen
     assert seen[-0.15][1] > 0.2 > seen[-0.15][0], seen
+    live.page.evaluate("document.getElementById('own-avatar').click()")
+    live.until("live.world.rig.title === document.getElementById('name').textContent", 30)
     assert live.complaints == []
 
 

@@ -42,7 +42,7 @@ export class App {
     this.recording = new Recording(this.world);
     this.board = new Board(this.world.stage.scene);
     this.world.watch(() => {
-      this.view.captions(this.options.captions ? this.world.playout.captions() : [], this.card?.name ?? '');
+      this.view.caption(this.options.captions ? this.world.playout.caption() : null, this.card?.name ?? '');
       this.board.show(this.vr.active && this.options.captions ? this.view.lines() : []);
     });
     wireControls(this);
@@ -78,8 +78,7 @@ export class App {
   /** Shows a character: card, body, and what it does by itself. */
   private async show(id: string): Promise<void> {
     this.wanted = id;
-    const listed = this.cards.find((c) => c.id === id) ?? { id, name: id };
-    const body = this.foreign ? Promise.resolve() : this.wearOwn(id, listed.name);
+    const body = this.foreign ? Promise.resolve() : this.wearOwn(id);
     const pack = ask<PackJson>(`/v1/characters/${id}/behaviours`, undefined, SLOW_REQUEST_MS).then(
       (p) => id === this.wanted && this.world.live(p),
     );
@@ -97,8 +96,8 @@ export class App {
     }
   }
 
-  private async wearOwn(id: string, name: string): Promise<void> {
-    const rig = await OwnRig.load(id, name);
+  private async wearOwn(id: string): Promise<void> {
+    const rig = await OwnRig.load(id, this.cards.find((c) => c.id === id)?.name ?? id);
     // who chooses quickly sees the last choice, whichever file came first
     if (id === this.wanted) await this.world.wear(rig);
   }
@@ -107,8 +106,8 @@ export class App {
   async wear(file: File | null): Promise<void> {
     try {
       if (file) await wearFile(this, file);
-      else if (this.card) await this.wearOwn(this.options.character, this.card.name);
       this.foreign = file !== null;
+      if (!file) await this.wearOwn(this.wanted);
       get('own-avatar').hidden = !file;
     } catch (error) {
       this.view.notice('avatar', plain(error), true);

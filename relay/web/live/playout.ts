@@ -14,6 +14,7 @@ import { AUDIO_CODEC, audioSamples, FLAG_LAST, faceWeights, KIND, type MediaFram
 
 const EASE_AFTER_MS = 200; // a stall longer than this eases to idle
 const REPORT_MS = 200;
+const CAPTION_STAYS_MS = 600;
 const KEPT_EPOCHS = 4;
 
 export interface Report {
@@ -204,10 +205,12 @@ export class Playout {
     Object.assign(this.shown, { epoch: epoch ? heard.epoch : 0, headMs: epoch ? headMs : 0, source });
   }
 
-  /** The words that are being heard now; with `all`, the epoch's words up to now. */
-  captions(): Caption[] {
+  /** The phrase that is being heard now; it stays through a short pause, until the next one begins. */
+  caption(): Caption | null {
     const { epoch, headMs } = this.shown;
-    return (this.epochs.get(epoch)?.captions ?? []).filter((c) => c.fromMs <= headMs && headMs < c.toMs + 400);
+    const begun = (this.epochs.get(epoch)?.captions ?? []).filter((c) => c.fromMs <= headMs);
+    const newest = begun.reduce<Caption | null>((a, c) => (a && a.fromMs > c.fromMs ? a : c), null);
+    return newest && headMs < newest.toMs + CAPTION_STAYS_MS ? newest : null;
   }
 
   /** Late pose and face frames of an epoch that is kept. */

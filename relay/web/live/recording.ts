@@ -19,13 +19,12 @@ export class Recording {
       this.listen();
       const ms = this.heardMs(frame.nowMs);
       this.recorder.frame(frame, ms);
-      for (const c of world.playout.captions()) {
-        const key = `${c.epoch}:${c.fromMs}`;
-        if (key === this.caption || c.fromMs > frame.headMs) continue;
-        this.caption = key;
-        const at = ms + c.fromMs - frame.headMs;
-        this.recorder.caption({ fromMs: at, toMs: at + c.toMs - c.fromMs, who: 'character', text: c.text });
-      }
+      const c = world.playout.caption();
+      const key = c ? `${c.epoch}:${c.fromMs}` : '';
+      if (!c || key === this.caption) return;
+      this.caption = key;
+      const at = ms + c.fromMs - frame.headMs;
+      this.recorder.caption({ fromMs: at, toMs: at + c.toMs - c.fromMs, who: 'character', text: c.text });
     });
   }
 

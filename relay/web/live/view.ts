@@ -40,15 +40,13 @@ export class View {
   }
 
   /** Shows the words that are being heard. */
-  captions(now: Caption[], name: string): void {
-    const key = now.map((c) => `${c.epoch}:${c.fromMs}`).join();
+  caption(now: Caption | null, name: string): void {
+    const key = now ? `${now.epoch}:${now.fromMs}` : '';
     if (key === this.captionKey) return;
     this.captionKey = key;
     const line = get('said');
-    line.replaceChildren();
-    if (!now.length) return;
     line.dataset.name = name;
-    line.textContent = now.map((c) => c.text).join(' ');
+    line.textContent = now?.text ?? '';
   }
 
   /** Shows what was understood of the user's words; what is not final yet looks so. */
