@@ -55,7 +55,7 @@ export class World {
 
   constructor(canvas: HTMLCanvasElement, report: (report: Report) => void) {
     this.stage = new Stage(canvas);
-    if (this.stage.bySoftware) this.stage.shadowEvery = 3;
+    if (this.stage.bySoftware) this.stage.shadowMs = 100;
     const sound = {
       do: (command: Parameters<Voice['do']>[0]) => this.voice?.do(command),
       heard: (nowMs: number) => this.voice?.heard(nowMs) ?? { epoch: 0, sample: 0, mode: 'waiting' as const, sinceMs: 0 },

@@ -48,10 +48,10 @@ export class Stage {
   readonly renderer: WebGLRenderer;
   /** A processor draws in a GPU's stead: edges are not smoothed, which would cost it a third more. */
   readonly bySoftware = bySoftware();
-  /** The shadow follows every so many frames. */
-  shadowEvery = 1;
+  /** The shadow may be so old, milliseconds; an older one would fall from where nothing is. */
+  shadowMs = 0;
   private contact!: Mesh;
-  private drawn = 0;
+  private shadedMs = 0;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.renderer = new WebGLRenderer({ canvas, antialias: !this.bySoftware, preserveDrawingBuffer: true });
@@ -114,7 +114,11 @@ export class Stage {
   }
 
   draw(): void {
-    this.renderer.shadowMap.needsUpdate = this.drawn++ % this.shadowEvery === 0;
+    const nowMs = performance.now();
+    if (nowMs - this.shadedMs >= this.shadowMs) {
+      this.shadedMs = nowMs;
+      this.renderer.shadowMap.needsUpdate = true;
+    }
     this.renderer.render(this.scene, this.camera);
   }
 
