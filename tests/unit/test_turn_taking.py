@@ -668,7 +668,7 @@ def test_who_goes_on_is_not_hummed_at() -> None:
 
 def test_the_answer_takes_over_from_a_nod() -> None:
     bench = listening()
-    bench.hush(700)
+    bench.hush(1000)
     bench.send(ReplyReady(1))
     nod, reply = (action.epoch for _, action in bench.find(OpenEpoch))
     assert [action.epoch for _, action in bench.find(CancelEpoch)] == [nod]
