@@ -1,5 +1,6 @@
 """`solami talk`: one turn from recordings, or a text, as a simulated headset."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -50,10 +51,12 @@ async def _talk(given, text: str, character: str, out: Path, relay: str) -> None
             card = await fetch_card(url, character)
             async with headset_session(url, character) as session:
                 status.update("being greeted")
+                # two seconds of work for the page, while nothing is measured
+                body = asyncio.create_task(asyncio.to_thread(build_glb, Look.of_card(card["appearance"])))
                 await session.greeting()
                 speech = open_synthesiser("espeak")
                 result = await one_turn(session, given, text, speech, character_voice(card), status.update)
             status.update("writing the page")
-            write_artefacts(out, session, result, card["name"], build_glb(Look.of_card(card["appearance"])))
+            write_artefacts(out, session, result, card["name"], await body)
     console.print(turn_table(result.numbers))
     console.print(f"written: {out / 'turn.html'} (open it in a browser), turn.json, turn.wav, turn.npz", markup=False)
