@@ -42,7 +42,7 @@ from .source import Sentence, WordSource
 from .stage import LEAD_MS, Stage
 from .strokes import strokes, token_count
 
-__all__ = ["AgentBrain"]
+__all__ = ["AHEAD_S", "AgentBrain"]
 
 HELD_BACK_MS = 500.0
 _AT_LEAST_MS = 150.0
@@ -51,7 +51,7 @@ _STEPS = dict.fromkeys(("step_closer", "steps_closer", "step_forward", "steps_fo
 _STEPS |= dict.fromkeys(("step_back", "steps_back", "step_away", "steps_away"), -0.3)
 """Marks that walk, as cards and chat models write them, in metres towards the user."""
 _WATCH_MS = 100.0
-_AHEAD_S = 0.35
+AHEAD_S = 0.35
 """Way of a piece of silence to the ear: a chunk of the relay holds 167 ms, a client buffers 100 and more."""
 _WATCH_ON = 3
 """Pieces of silence behind an act that was waited for."""
@@ -169,7 +169,7 @@ class AgentBrain:
         begin_ms, pieces = stage.spoken_ms, round(watch.seconds * 1000 / _WATCH_MS)
         k, last = 0, pieces
         while k < last:
-            due_s = stage.heard_at_s(begin_ms + k * _WATCH_MS) - _AHEAD_S
+            due_s = stage.heard_at_s(begin_ms + k * _WATCH_MS) - AHEAD_S
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             if view is not None:
                 watch.seen[:] = view.acts_since(stage.heard_at_s(begin_ms) - _QUICK_S)

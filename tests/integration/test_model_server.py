@@ -86,7 +86,7 @@ async def test_health_cards_and_pack(http: aiohttp.ClientSession) -> None:
     async with http.get("/v1/characters/copper/behaviours") as response:
         pack = BehaviourPack.model_validate(await response.json())
     clips = [clip.unpack() for clip in pack.clips]
-    assert {c.state for c in clips} == {"idle", "listen", "think", "apology"}
+    assert {c.state for c in clips} == {"idle", "listen", "think", "apology", "assent", "filler", "turn"}
     assert sum(c.state == "idle" for c in clips) >= 3
     apology = next(c for c in clips if c.state == "apology")
     assert len(apology.pcm) > 12_000

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from solami.agent import open_brain
+from solami.agent.brain import AHEAD_S
 from solami.agent.games import Game, Line, game_asked, play
 from solami.agent.hand_shapes import thrown
 from solami.agent.mirror import Mirror
@@ -200,8 +201,8 @@ async def test_a_mirrored_reply_runs_in_real_time_and_on_the_grid(monkeypatch: p
     assert frames == np.ceil(samples / 24_000 * 30 - 1e-6)
     silent = [(e.t_ms / 1000, t) for e, t in zip(events, at, strict=True) if isinstance(e, Speech) and not e.pcm.any()]
     assert len(silent) == 20
-    # a piece leaves when what came before it has been played, not sooner
-    assert all(t >= t_reply - 0.05 for t_reply, t in silent)
+    # a piece leaves just before it is due, not sooner: what it shows is what the user does now
+    assert all(t_reply - AHEAD_S - 0.05 <= t < t_reply for t_reply, t in silent)
     assert any(p.phones[0].p == "sil" for p in events if isinstance(p, Phones))
     poses = [e for e in events if isinstance(e, Pose)]
     root_m, rotations = (np.concatenate([getattr(p, part) for p in poses]) for part in ("root_m", "rotations"))
