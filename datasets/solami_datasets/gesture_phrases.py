@@ -55,7 +55,7 @@ _LIVELINESS = (0.25, 0.5, 0.75)  # quantiles of the hands' speed from which one 
 _TRIED = 8
 _LEAST_REACH = 0.75
 _SEARCHED = 2  # candidates of each liveliness
-WORST_ERROR_MM = 40.0
+WORST_ERROR_MM = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def build(
     data: Annotated[Path, typer.Option(help="A prepared collection.")] = Path("runs/data/motion"),
     out: Annotated[Path | None, typer.Option(help="The file; default: where the one that ships lies.")] = None,
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
-    worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 40.0,
+    worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
     search: Annotated[bool, typer.Option(help="Search better codes than the encoder's.")] = True,
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.
