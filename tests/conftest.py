@@ -3,8 +3,10 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,31 @@ def stack() -> Iterator[Running]:
     loop.close()
     if len(box) > 1 and isinstance(box[1], BaseException):
         raise box[1]
+
+
+Endpoint = Callable[[Callable[[BaseHTTPRequestHandler, bytes], None]], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Endpoint:
+    """A function that serves an answer to every POST, for the length of a `with`, and gives the base address."""
+    return _served_posts
+
+
+@contextmanager
+def _served_posts(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            answer(self, self.rfile.read(int(self.headers["Content-Length"])))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -7,11 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler
 
 import aiohttp
 import numpy as np
@@ -48,6 +47,7 @@ from solami_tokenizers.motion import forward
 TOKEN = "a-token-for-this-test"
 WORDS = "what do you do all day"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+Endpoint = Callable[[Callable[[BaseHTTPRequestHandler, bytes], None]], AbstractContextManager[str]]
 
 
 @contextmanager
@@ -217,39 +217,21 @@ async def live(http: aiohttp.ClientSession) -> AsyncIterator[Live]:
         yield socket
 
 
-@contextmanager
-def endpoint_voice(faults: list[int]) -> Iterator[str]:
-    """Serve the protocol of an endpoint voice; first it answers with the statuses in `faults`."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if faults:
-                self.send_error(faults.pop())
-                return
-            sound = wav(synthesise(asked["input"]))
-            self.send_response(200)
-            self.send_header("Content-Type", "audio/wav")
-            self.send_header("Content-Length", str(len(sound)))
-            self.end_headers()
-            self.wfile.write(sound)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-async def test_a_voice_that_fails_and_is_well_again_is_told_both_times() -> None:
+async def test_a_voice_that_fails_and_is_well_again_is_told_both_times(endpoint: Endpoint) -> None:
     faults: list[int] = []
-    with endpoint_voice(faults) as url, served(f"speech.synthesiser={url}") as address:
+
+    def speaks(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        if faults:
+            request.send_error(faults.pop())
+            return
+        sound = wav(synthesise(json.loads(body)["input"]))
+        request.send_response(200)
+        request.send_header("Content-Type", "audio/wav")
+        request.send_header("Content-Length", str(len(sound)))
+        request.end_headers()
+        request.wfile.write(sound)
+
+    with endpoint(speaks) as url, served(f"speech.synthesiser={url}") as address:
         async with aiohttp.ClientSession(address, headers=HEADERS) as http, live(http) as socket:
             faults.append(500)
             for turn in (1, 2, 3):

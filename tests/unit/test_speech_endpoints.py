@@ -3,11 +3,10 @@
 import io
 import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -28,27 +27,7 @@ from solami_protocol.phones import VOWELS
 
 TEXT = "The lamp turns all night, and the boats go home. Do you like the sea?"
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
-
-
-@contextmanager
-def endpoint(answer: Answer) -> Iterator[str]:
-    """Serve `answer` to every POST; yield the base address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            answer(self, self.rfile.read(int(self.headers["Content-Length"])))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+Endpoint = Callable[[Answer], AbstractContextManager[str]]
 
 
 def send(request: BaseHTTPRequestHandler, body: bytes, kind: str, *, status: int = 200, claimed: int = 0) -> None:
@@ -85,7 +64,7 @@ def spoken_by(url: str, text: str = TEXT, **options: object) -> list[Spoken]:
     return list(open_synthesiser(url, given).speak(text, Voice()))
 
 
-def test_an_endpoint_speaks_at_our_level_and_with_phones() -> None:
+def test_an_endpoint_speaks_at_our_level_and_with_phones(endpoint: Endpoint) -> None:
     with endpoint(speaks) as url:
         pieces = spoken_by(url)
     assert " ".join(piece.text for piece in pieces) == TEXT
@@ -191,7 +170,7 @@ def fails(request: BaseHTTPRequestHandler, body: bytes) -> None:
         (fails, "HTTP 500.*out of memory"),
     ],
 )
-def test_a_bad_endpoint_leaves_the_word_to_the_embedded_voice(answer: Answer, why: str) -> None:
+def test_a_bad_endpoint_leaves_the_word_to_the_embedded_voice(endpoint: Endpoint, answer: Answer, why: str) -> None:
     began = time.monotonic()
     with endpoint(answer) as url:
         pieces = spoken_by(url, wait_s=0.5)
@@ -201,7 +180,7 @@ def test_a_bad_endpoint_leaves_the_word_to_the_embedded_voice(answer: Answer, wh
     assert re.search(why, pieces[0].degraded), pieces[0].degraded
 
 
-def test_it_goes_on_with_the_phrase_that_failed() -> None:
+def test_it_goes_on_with_the_phrase_that_failed(endpoint: Endpoint) -> None:
     count = 0
 
     def breaks(request: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -215,7 +194,7 @@ def test_it_goes_on_with_the_phrase_that_failed() -> None:
     assert [bool(piece.degraded) for piece in pieces] == [False, *[True] * (len(pieces) - 1)]
 
 
-async def test_the_brain_says_once_that_another_voice_speaks() -> None:
+async def test_the_brain_says_once_that_another_voice_speaks(endpoint: Endpoint) -> None:
     with endpoint(fails) as url:
         brain = open_brain(load_library()["copper"], open_synthesiser(url, EngineOptions(wait_s=0.5)))
         events = [event async for event in brain.reply(Turn(number=1, cause="text", text="tell me a story"))]
@@ -255,7 +234,7 @@ def listen(url: str, text: str, wait_s: float = 5.0):  # type: ignore[no-untyped
     return [p for p in partials if p], first, second
 
 
-def test_an_endpoint_hears_the_turn_as_a_whole() -> None:
+def test_an_endpoint_hears_the_turn_as_a_whole(endpoint: Endpoint) -> None:
     with endpoint(hears) as url:
         partials, first, second = listen(url, "how are you today")
     assert partials
@@ -276,7 +255,7 @@ def test_an_endpoint_hears_the_turn_as_a_whole() -> None:
     ],
     ids=["500", "slow", "no json", "odd json", "half"],
 )
-def test_without_the_endpoint_the_embedded_recogniser_hears(answer: Answer) -> None:
+def test_without_the_endpoint_the_embedded_recogniser_hears(endpoint: Endpoint, answer: Answer) -> None:
     with endpoint(answer) as url:
         _, first, second = listen(url, "how are you today", 0.5)
     assert first.text
@@ -285,7 +264,7 @@ def test_without_the_endpoint_the_embedded_recogniser_hears(answer: Answer) -> N
     assert second.degraded
 
 
-def test_silence_by_the_endpoints_own_word_is_no_words() -> None:
+def test_silence_by_the_endpoints_own_word_is_no_words(endpoint: Endpoint) -> None:
     silent = {"text": "Thanks for watching!", "segments": [{"avg_logprob": -0.9, "no_speech_prob": 0.97}]}
     with endpoint(lambda r, b: send(r, json.dumps(silent).encode(), "application/json")) as url:
         assert listen(url, "hm")[1].confidence == 0.0
