@@ -8,7 +8,7 @@ from solami_protocol.behaviours import BehaviourPack, Clip
 from solami_protocol.control import Place
 from solami_protocol.media import MAX_FRAMES, Flag, MediaFrame, PoseCodec, audio_frame, face_frame, pose_frame
 from solami_relay.facing import Facing
-from solami_relay.reply_buffer import SAMPLES_PER_FRAME, Reply
+from solami_relay.reply_buffer import RATE_HZ, SAMPLES_PER_FRAME, Reply
 from solami_relay.turn_actions import Interlude
 from solami_relay.worker_settings import WorkerSettings
 
@@ -16,7 +16,6 @@ __all__ = ["Interludes"]
 
 FILLER_FRAMES = 36  # 1.2 s
 PELVIS = 0
-SECOND = 24_000
 
 
 class Interludes:
@@ -81,8 +80,8 @@ def _reply(clip: Clip, frames: int = 10_000, *, heard: bool = True) -> Reply:
     pcm = np.zeros(frames * SAMPLES_PER_FRAME, np.int16)
     if heard:
         pcm[: len(clip.pcm)] = clip.pcm[: len(pcm)]
-    for at in range(0, len(pcm), SECOND):
-        reply.add_audio(audio_frame(pcm[at : at + SECOND], pts_us=at * 1_000_000 // SECOND), 0.0)
+    for at in range(0, len(pcm), RATE_HZ):
+        reply.add_audio(audio_frame(pcm[at : at + RATE_HZ], pts_us=at * 1_000_000 // RATE_HZ), 0.0)
     for at in range(0, frames, MAX_FRAMES):
         part, pts_us = slice(at, min(at + MAX_FRAMES, frames)), round(at * 1_000_000 / 30)
         reply.add_pose(pose_frame(clip.root_m[part], clip.rotations[part], codec=PoseCodec.F32, pts_us=pts_us))

@@ -10,13 +10,13 @@ import numpy as np
 from solami.behaviour import Performance
 from solami.brain import Gesture, Playing, Pose
 from solami.speech import Spoken
+from solami.speech.interfaces import SPEECH_RATE_HZ
 from solami_protocol.phones import Phone
 
 from .strokes import SpokenWord, Stroke
 
-__all__ = ["LEAD_MS", "RATE_HZ", "SpokenPiece", "Stage"]
+__all__ = ["LEAD_MS", "SpokenPiece", "Stage"]
 
-RATE_HZ = 24_000
 PATIENCE_S = 0.03
 LEAD_MS = 8 * 1000 / 30
 """A reply's body has begun by so much when its first sound is heard, so that an arm can be up for an early word. What
@@ -62,7 +62,7 @@ class Stage:
 
     @property
     def spoken_ms(self) -> float:
-        return self._samples * 1000.0 / RATE_HZ
+        return self._samples * 1000.0 / SPEECH_RATE_HZ
 
     def next_seed(self) -> int:
         self._seed += 1
@@ -76,11 +76,11 @@ class Stage:
         self._samples += len(spoken.pcm)
         phones = tuple(Phone(p, t_ms + at, d) for p, at, d in spoken.phones)
         words = [(word.w, t_ms + word.t_ms, word.d_ms) for word in spoken.words]
-        return SpokenPiece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / RATE_HZ)
+        return SpokenPiece(spoken.text, spoken.pcm, phones, words, t_ms, len(spoken.pcm) * 1000.0 / SPEECH_RATE_HZ)
 
     def silence(self, d_ms: float) -> SpokenPiece:
         """Put silence behind what is spoken."""
-        pcm = np.zeros(round(d_ms * RATE_HZ / 1000), np.int16)
+        pcm = np.zeros(round(d_ms * SPEECH_RATE_HZ / 1000), np.int16)
         return self.place(Spoken("", pcm, (Phone("sil", 0.0, d_ms),), ()))
 
     def heard_at_s(self, t_ms: float) -> float:

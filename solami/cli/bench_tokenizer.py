@@ -116,7 +116,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from rich.progress import track
 
     from solami.cli.console import errors
-    from solami.headset.talk import machine
+    from solami.headset.talk import machine, versions
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
     from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
@@ -146,7 +146,11 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     for name in BASELINES if baselines else ():
         found = evaluate_baseline(name, data, splits)
         rows[name] = {**found[_HEADLINE], "splits": found}
-    return {"machine": machine() | {"threads": 1}, "versions": _versions(), "rows": rows}
+    return {
+        "machine": machine() | {"threads": 1},
+        "versions": versions("solami", "torch", "numpy", "vector-quantize-pytorch"),
+        "rows": rows,
+    }
 
 
 def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seconds: float) -> None:
@@ -170,14 +174,6 @@ def _time_training(rows: dict[str, Any], data: "MotionData", configs: Path, seco
         replace(data, hands=None).save(path)
         for row, found in compare_training(known, path, seconds).items():
             rows[row] |= found
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    names = ("solami", "torch", "numpy", "vector-quantize-pytorch")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _table(figures: dict[str, Any]) -> "Table":

@@ -28,6 +28,7 @@ ANSWER_S = 20.0
 AFTER_S = 0.4  # the mouth comes to rest
 PAGE_FPS = 30
 DOWN_HZ = 24_000
+TURN_PACKAGES = ("solami", "numpy", "aiohttp", "redis", "onnxruntime", "pocketsphinx")
 USER_AHEAD_M = 1.5  # DESIGN 3.13: the character stands 1.5 m before the user, facing
 
 
@@ -48,9 +49,9 @@ def machine() -> dict[str, object]:
     return {"cores": os.cpu_count(), "memory_gb": round(memory_gb, 1), "cpu": cpu, "python": platform.python_version()}
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what was measured."""
-    return {name: version(name) for name in ("solami", "numpy", "aiohttp", "redis", "onnxruntime", "pocketsphinx")}
+def versions(*names: str) -> dict[str, str]:
+    """Return the versions of what was measured; without names, of what a turn runs on."""
+    return {name: version(name) for name in names or TURN_PACKAGES}
 
 
 async def one_turn(

@@ -9,6 +9,7 @@ from solami.characters import Card
 from solami.server.engines import Engines
 from solami.server.murmurs import hesitation, hum
 from solami.speech import Synthesiser, Voice
+from solami.speech.interfaces import SPEECH_RATE_HZ
 from solami_protocol.behaviours import BehaviourPack, Clip
 from solami_protocol.behaviours import PackClip as WireClip
 from solami_protocol.phones import Phone
@@ -17,7 +18,6 @@ from solami_protocol.skeleton import FPS
 __all__ = ["wire_pack"]
 
 APOLOGY = "I am sorry, I lost my thread for a moment."
-RATE_HZ = 24_000
 SOUND_FRAME = 4
 """Where a hum begins in its clip: the nod has begun."""
 
@@ -37,7 +37,7 @@ def _clip(engines: Engines, card: Card, clip: PackClip) -> Clip:
         lips = animate(pcm, phones)[: len(face) - begin]
         face = face.copy()
         face[begin : begin + len(lips)] = np.maximum(face[begin : begin + len(lips)], lips)
-        pcm = np.concatenate([np.zeros(begin * RATE_HZ // FPS, np.int16), pcm])
+        pcm = np.concatenate([np.zeros(begin * SPEECH_RATE_HZ // FPS, np.int16), pcm])
     return Clip(
         state=clip.state,
         name=clip.name,
@@ -69,5 +69,5 @@ def _spoken(synthesiser: Synthesiser, voice: Voice, text: str) -> tuple[np.ndarr
     for spoken in synthesiser.speak(text, voice):
         phones += [Phone(p, at_ms + t, d) for p, t, d in spoken.phones]
         pieces.append(spoken.pcm)
-        at_ms += len(spoken.pcm) * 1000 / RATE_HZ
+        at_ms += len(spoken.pcm) * 1000 / SPEECH_RATE_HZ
     return np.concatenate(pieces), phones

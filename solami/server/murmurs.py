@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from solami.speech import Spoken, Synthesiser, Voice
+from solami.speech.interfaces import SPEECH_RATE_HZ
 from solami.speech.loudness import LEVEL_DBFS, voiced_level_db
 from solami_protocol.phones import Phone
 
 __all__ = ["hesitation", "hum"]
 
-RATE_HZ = 24_000
 _SOFTER_DB = 12.0
 """A hum lies so much below speech: it does not take the floor."""
 _SLOW = 0.5
@@ -29,8 +29,8 @@ def hum(synthesiser: Synthesiser, voice: Voice) -> tuple[np.ndarray, list[Phone]
         return np.zeros(0, np.int16), []
     begin_ms = max(0.0, last.t_ms - _LEAD_MS)
     end_ms = min(last.t_ms + last.d_ms + _TAIL_MS, begin_ms + _LONGEST_MS)
-    pcm = spoken.pcm[round(begin_ms * RATE_HZ / 1000) : round(end_ms * RATE_HZ / 1000)]
-    return _soft(pcm, _SOFTER_DB), [Phone("m", 0.0, len(pcm) * 1000 / RATE_HZ)]
+    pcm = spoken.pcm[round(begin_ms * SPEECH_RATE_HZ / 1000) : round(end_ms * SPEECH_RATE_HZ / 1000)]
+    return _soft(pcm, _SOFTER_DB), [Phone("m", 0.0, len(pcm) * 1000 / SPEECH_RATE_HZ)]
 
 
 def hesitation(synthesiser: Synthesiser, voice: Voice) -> tuple[np.ndarray, list[Phone]]:
@@ -48,7 +48,7 @@ def _soft(pcm: np.ndarray, below_db: float) -> np.ndarray:
     level_db = voiced_level_db(pcm)
     if level_db is None:
         return pcm
-    fade = min(len(pcm) // 3, RATE_HZ // 16)
+    fade = min(len(pcm) // 3, SPEECH_RATE_HZ // 16)
     shape = np.ones(len(pcm))
     shape[:fade] = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
     shape[len(pcm) - fade :] = shape[:fade][::-1]
