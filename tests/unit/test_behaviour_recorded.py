@@ -229,7 +229,7 @@ def test_the_bank_that_ships_fits_the_weights_that_ship() -> None:
     assert recorded_gestures()
     assert weights_mark(bank.tokenizer) == bank.weights_sha256
     names = {gesture.name for gesture in bank.gestures}
-    assert names >= {"wave_right", "wave_left", "wave_both", "raise_right", "raise_left"}
+    assert names >= {"wave_right", "wave_left", "wave_both", "bow", "call", "raise_right", "raise_left", "raise_both"}
     assert names <= set(GESTURES) | set(INSTEAD)
     for group in recorded_gestures().values():
         for gesture in group:
