@@ -29,7 +29,14 @@ def tiny(look_ahead: str = "decoder", kind: str = "ema", network: str = "causal"
     """A network of 16 channels whose codebook has seen a batch."""
     torch.manual_seed(7)
     made = TokenizerSettings.model_validate(
-        {"width": 16, "latent": 8, "look_ahead": look_ahead, "network": network, "quantiser": QUANTISERS[kind]}
+        {
+            "width": 16,
+            "latent": 8,
+            "look_ahead": look_ahead,
+            "network": network,
+            "quantiser": QUANTISERS[kind],
+            "settle": kind != "fsq",  # both ways
+        }
     )
     rng = np.random.default_rng(0)
     stats = Normaliser(rng.normal(0, 1, 136).astype(np.float32), rng.uniform(0.05, 0.5, 136).astype(np.float32))

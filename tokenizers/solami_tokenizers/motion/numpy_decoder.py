@@ -32,6 +32,7 @@ class NumpyDecoder:
         self.kind = str(settings["features"])
         self._ahead = settings["look_ahead"] == "decoder"
         self._dilations = tuple(int(d) for d in settings["dilations"])
+        self._settle = bool(settings.get("settle", False))
         self._where, self._tensors = where, tensors
         depth = int(settings["quantiser"]["depth"]) if kind == "residual" else 1
         names = [_CODEBOOKS.format(i) for i in range(depth)] if kind == "residual" else [_CODEBOOK]
@@ -64,6 +65,9 @@ class NumpyDecoder:
                 x = x + self._conv(f"{block}.mix", _silu(wide))
             x = self._conv(f"decoder.up.{stage}.conv", np.repeat(x, 2, axis=0))
         out = self._conv("decoder.leave.conv", _silu(self._conv("decoder.smooth.conv", x)))[:frames]
+        if self._settle:
+            before = np.concatenate([out[:1], out[:1], out])
+            out = (before[:-2] + 2 * before[1:-1] + out) / 4
         width = len(self.mean)
         features = out[:, :width] * self.deviation + self.mean
         if out.shape[1] == width:

@@ -26,6 +26,8 @@ class TokenizerSettings(Settings):
     latent: int = Field(64, ge=2, le=1024)
     dilations: tuple[int, ...] = (9, 3, 1)
     look_ahead: LookAhead = "decoder"
+    settle: bool = False
+    """The decoder's output is the mean of three frames (1 2 1): takes out trembling (see `networks.settled`)."""
     contacts: bool = True
     """Give four foot contacts back beside body features."""
     quantiser: QuantiserSettings = QuantiserSettings()
@@ -50,4 +52,5 @@ class TokenizerSettings(Settings):
             width=self.width,
             dilations=self.dilations,
             look_ahead=self.look_ahead if self.network == "causal" else "none",
+            settle=self.settle,
         )
