@@ -61,3 +61,18 @@ def test_a_conversation_is_saved_as_a_page_and_as_a_model(live_url: str, open_li
     opened.evaluate("solamiSeek(1.5)")
     assert json.loads(opened.evaluate("JSON.stringify(solamiShown())"))
     assert wrong == []
+
+
+def test_an_avatar_that_is_worn_is_not_saved_along_and_that_is_said(
+    live_url: str, open_live: Callable, data: Path, tmp_path: Path
+) -> None:
+    live = open_live(live_url, [3.0], query="?character=copper")
+    live.start()
+    live.greeted()
+    live.page.set_input_files("#file", data / "avatars" / "godette_vrm0.vrm")
+    live.page.wait_for_selector("[data-key=avatar]", timeout=60_000)
+    (model, sound) = save(live, "#save-30", "model", 2, tmp_path)
+    assert (model.name, sound.name) == ("Copper.glb", "Copper.wav")
+    live.page.wait_for_selector("[data-key=saving]", timeout=10_000)
+    assert "Copper's own body" in live.page.locator("[data-key=saving] p").inner_text()
+    assert live.complaints == []

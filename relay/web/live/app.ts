@@ -212,7 +212,9 @@ export class App {
   async save(ms: number): Promise<void> {
     const as = get<HTMLSelectElement>('save-as').value as 'page' | 'model';
     try {
-      await this.recording.save(ms, as, this.options.character, this.card?.name ?? 'character');
+      const name = this.card?.name ?? 'character';
+      await this.recording.save(ms, as, this.options.character, name);
+      if (this.foreign) this.view.notice('saving', `Saved with ${name}'s own body: your avatar is not saved along.`);
     } catch (error) {
       this.view.notice('saving', plain(error));
     }
