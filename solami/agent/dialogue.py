@@ -130,6 +130,9 @@ class Dialogue:
         matches = self._retrieval.search(
             turn.text, line.then if line else (), frozenset(line.offers) if line else frozenset(), turn.other
         )
+        follows = bool(matches) and matches[0].kind == "follow_up"
+        if meaning == "unsure" and not follows and line is not None and line.asks and line.if_no:
+            return self._yes_or_no("no", line, turn)  # "can you guess?" "I have no idea"
         if matches and (matches[0].kind != "example" or matches[0].score >= SURE):
             return self._say(matches[0], turn)
         if meaning in ("yes", "no") and line is not None:

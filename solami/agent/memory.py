@@ -58,7 +58,8 @@ class Lines:
         offers = _offers([line.raw for line in lines if not line.if_yes], retrieval)
         self._lines: dict[str, Line] = {}
         for line in lines:
-            offered = () if line.if_yes else offers[line.raw]
+            # "now, as friends: a secret or a riddle?" offers the secret before what it is said about
+            offered = () if line.if_yes else tuple(sorted(offers[line.raw], key=lambda name: name == line.example))
             self._lines.setdefault(spoken_key(line.raw), replace(line, offers=offered))
         self._leads = [spoken_key(lead) for lead in card.lines.lead]
         self._topics = {spoken_key(e.topic): e.id for e in card.examples if e.topic}

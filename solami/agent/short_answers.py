@@ -1,4 +1,4 @@
-"""Words that mean something only as an answer: yes, no, more, another, say it again."""
+"""Words that mean something only as an answer: yes, no, no idea, more, another, say it again."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from .sounds import words_of
 
 __all__ = ["ShortAnswer", "short_answer"]
 
-ShortAnswer = Literal["", "yes", "no", "more", "another", "repeat"]
+ShortAnswer = Literal["", "yes", "no", "unsure", "more", "another", "repeat"]
 
 _FILLERS = frozenset("oh well um uh er ah please then so okay ok hm mm hey".split())
 _YES_FIRST = frozenset("yes yeah yep yup yea sure certainly absolutely definitely gladly alright".split())
@@ -34,11 +34,14 @@ _PHRASES: dict[ShortAnswer, frozenset[str]] = {
         all, not me, not now, not really, not today, not yet, nothing, rather not
         """
     ),
+    "unsure": _set(
+        "i do not know, i give up, i have no clue, i have no idea, i am not sure, no clue, no idea, not sure"
+    ),
     "more": _set(
         """
         and, and then, and what happened, and what then, continue, explain, go on, how, how come, how did
         that happen, how so, i want to know more, keep going, more, tell me more, tell me more about it,
-        tell me more about that, then what, what do you mean, what else, what happened, what happened next,
+        tell me more about that, then what, what else, what happened, what happened next,
         what happened then, what happens next, what next, what then, why, why is that, why not that
         """
     ),
@@ -56,6 +59,7 @@ _PHRASES: dict[ShortAnswer, frozenset[str]] = {
         """
     ),
 }
+_AMOUNTS = frozenset(("very much", "a lot", "a bit", "a little"))
 _LONGEST_REST = 4
 
 
@@ -69,15 +73,17 @@ def short_answer(text: str, name: str = "") -> tuple[ShortAnswer, bool]:
     bare = [word for word in words if word not in _FILLERS]
     if words and not bare:
         return ("yes", True) if {"okay", "ok", "please"} & set(words) else ("", False)
-    thanks = " ".join(word for word in bare if word not in ("thank", "thanks", "you")) or " ".join(bare)
+    phrase = " ".join(bare)
+    rest = " ".join(word for word in bare if word not in ("thank", "thanks", "you"))
+    rest = phrase if rest in _AMOUNTS else rest  # "thank you very much" answers nothing
     for meaning, phrases in _PHRASES.items():
-        if " ".join(bare) in phrases or thanks in phrases:
+        if phrase in phrases or rest in phrases:
             return meaning, True
     for meaning, firsts in (("yes", _YES_FIRST), ("no", _NO_FIRST)):
         if bare and bare[0] in firsts:
-            rest = [word for word in bare[1:] if word not in firsts and word not in ("thank", "thanks", "you")]
-            phrase = " ".join(rest)
-            mere = not rest or phrase in _PHRASES["yes"] or phrase in _PHRASES["no"]
-            if mere or len(rest) <= _LONGEST_REST:
+            more = [word for word in bare[1:] if word not in firsts and word not in ("thank", "thanks", "you")]
+            phrase = " ".join(more)
+            mere = not more or phrase in _PHRASES["yes"] or phrase in _PHRASES["no"]
+            if mere or len(more) <= _LONGEST_REST:
                 return meaning, mere  # type: ignore[return-value]
     return "", False

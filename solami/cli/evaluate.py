@@ -18,6 +18,8 @@ app.command()(strokes)
 
 VOICES = ("plain", "en-us+f2")
 """A man and a woman of the embedded synthesiser; both are harder for the recogniser than people are."""
+EVERYONE = "everyone"
+"""The file of questions that every character is asked, in rows of their own."""
 
 
 @app.callback()
@@ -29,7 +31,9 @@ def group() -> None:
 def characters(
     who: Annotated[list[str] | None, typer.Argument(help="Characters; all that have questions if none.")] = None,
     spoken: Annotated[bool, typer.Option(help="Also speak the questions, in two voices, to the recogniser.")] = False,
-    questions: Annotated[Path, typer.Option(help="Folder with CHARACTER.yaml.")] = Path("tests/data/intents"),
+    questions: Annotated[
+        Path, typer.Option(help="Folder with CHARACTER.yaml, and everyone.yaml for all of them.")
+    ] = Path("tests/data/intents"),
     out: Annotated[Path, typer.Option(help="JSON file.")] = Path("runs/eval-characters.json"),
     failures: Annotated[bool, typer.Option(help="Print every question that was not answered right.")] = False,
 ) -> None:
@@ -66,13 +70,15 @@ def _rows(who: list[str], folder: Path, spoken: bool) -> list[dict[str, Any]]:
     ids = who or [name for name in library.ids() if (folder / f"{name}.yaml").is_file()]
     if not ids:
         raise InputError(f"{folder}: no questions for any of {', '.join(library.ids())}; name the folder: --questions")
-    rows = [(name, voice) for name in ids for voice in ("", *(VOICES if spoken else ()))]
+    rows = [(name, name, voice) for name in ids for voice in ("", *(VOICES if spoken else ()))]
+    if (folder / f"{EVERYONE}.yaml").is_file():
+        rows += [(name, EVERYONE, "") for name in ids]
     with cores() as pool, console.status(f"asking {', '.join(ids)}"):
         return list(pool.map(partial(_row, folder), *zip(*rows, strict=True)))
 
 
-def _row(folder: Path, name: str, voice: str) -> dict[str, Any]:
-    """Return how a character answers its questions, spoken by a voice, or as text for none."""
+def _row(folder: Path, name: str, file: str, voice: str) -> dict[str, Any]:
+    """Return how a character answers the questions of a file, spoken by a voice, or as text for none."""
     from solami.agent.dialogue import Dialogue
     from solami.agent.evaluate import as_text, figures, missed, put_to, read_questions
     from solami.agent.hearing import spoken_ears
@@ -81,10 +87,10 @@ def _row(folder: Path, name: str, voice: str) -> dict[str, Any]:
     from solami.characters import load_library
 
     card = load_library()[name]
-    asked = read_questions(folder / f"{name}.yaml", card)
+    asked = read_questions(folder / f"{file}.yaml", card)
     dialogue = Dialogue(card, Retrieval(card, load_minilm()))
     outcomes = put_to(dialogue, card, asked, spoken_ears(dialogue.expected(()), voice) if voice else as_text)
-    by = f"voice {voice}" if voice else "text"
+    by = f"voice {voice}" if voice else "text" if file == name else "text, small talk"
     return {"character": name, "by": by, **figures(outcomes).as_dict(), "missed": missed(outcomes)}
 
 

@@ -105,6 +105,31 @@ def test_riddle_takes_guesses(copper: Dialogue) -> None:
     assert "face and two hands" not in again.raw
 
 
+def test_no_idea_gets_the_solution_or_a_choice_made(copper: Dialogue) -> None:
+    talk = Talk(copper)
+    talk.say("tell me a riddle")
+    assert "It is a clock" in talk.say("I don't know").raw
+    assert "Can you guess" in talk.say("how old are you").raw
+    assert "A gull stole my key" in talk.say("no idea").raw
+    # nothing to solve: the character chooses, and goes on with it
+    talk.say("hello")
+    assert talk.say("I don't know").intent == "unsure"
+    assert talk.say("yes").kind == "yes"
+
+
+def test_an_offer_comes_before_what_it_is_said_about(copper: Dialogue) -> None:
+    talk = Talk(copper)
+    talk.say("do you have friends")
+    assert "as friends: a secret" in talk.say("yes").raw
+    assert talk.say("yes").intent == "secret"
+
+
+def test_thanks_are_no_yes(copper: Dialogue) -> None:
+    talk = Talk(copper)
+    assert talk.say("tell me about the whale").intent == "whale"
+    assert talk.say("thank you very much").intent == "thanks"
+
+
 def test_open_question_takes_any_answer_but_no_question(copper: Dialogue) -> None:
     talk = Talk(copper)
     talk.say("do you dream")

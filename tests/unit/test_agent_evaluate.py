@@ -38,11 +38,21 @@ def test_characters_understand(card_id: str) -> None:
 
 
 @pytest.mark.parametrize("card_id", load_library().ids())
-def test_questions_are_not_in_the_card(card_id: str) -> None:
+def test_characters_hold_small_talk(card_id: str) -> None:
+    card = load_library()[card_id]
+    found = figures(put_to(dialogue(card), card, read_questions(INTENTS / "everyone.yaml", card)))
+    assert found.right >= 0.8
+    assert found.wrong <= 0.12
+    assert found.off_topic_refused >= 0.8
+
+
+@pytest.mark.parametrize("file", ["", "everyone"])
+@pytest.mark.parametrize("card_id", load_library().ids())
+def test_questions_are_not_in_the_card(card_id: str, file: str) -> None:
     card = load_library()[card_id]
     lines = {line.lower() for example in card.examples for line in (*example.user, example.topic)}
     lines |= {line.lower() for line in card.expects}
-    asked = read_questions(INTENTS / f"{card_id}.yaml", card)
+    asked = read_questions(INTENTS / f"{file or card_id}.yaml", card)
     assert not [q.say for q in asked if q.intents and q.say.lower() in lines]
 
 

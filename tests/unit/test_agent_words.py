@@ -85,7 +85,8 @@ def test_a_sentence_leaves_when_it_is_complete() -> None:
         ("no I don't", ("no", True)),
         ("tell me more", ("more", True)), ("why?", ("more", True)), ("another one", ("another", True)),
         ("what did you say", ("repeat", True)), ("tell me a story", ("", False)),
-        ("thank you", ("", False)), ("", ("", False)),
+        ("thank you", ("", False)), ("", ("", False)), ("thank you very much", ("", False)),
+        ("yes thank you very much", ("yes", True)), ("I don't know", ("unsure", True)), ("no idea", ("unsure", True)),
         ("Yes, Copper!", ("yes", True)),
     ],
 )  # fmt: skip
