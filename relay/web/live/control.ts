@@ -59,5 +59,5 @@ export interface Card {
   name: string;
   description?: string;
   expects?: string[];
-  examples?: { user: string | string[] }[];
+  examples?: { user: string | string[]; topic?: string }[];
 }

@@ -6,9 +6,13 @@ const ASKS = /^(who|what|where|when|why|how|are|is|do|does|can|could|would|shall
 const SHORT = 2; // fewer words are answers, not openings
 const LONG = 9;
 
-/** All that can be suggested, in the card's order, once each. */
+/** All that can be suggested, in the card's order, once each. Where a card names topics, what has none is no suggestion:
+ * "you are stupid". */
 export function suggestions(card: Card): string[] {
-  const said = [...(card.expects ?? []), ...(card.examples ?? []).flatMap((e) => [e.user].flat().slice(0, 1))];
+  const examples = card.examples ?? [];
+  const named = examples.filter((e) => e.topic);
+  const asked = (named.length ? named : examples).flatMap((e) => [e.user].flat().slice(0, 1));
+  const said = [...(card.expects ?? []), ...asked];
   const good = said.filter((text) => {
     const words = text.split(/\s+/).length;
     return words >= SHORT && words <= LONG && !/^(yes|no|thank|hello|hi|good|goodbye|bye)\b|more$/i.test(text) && !text.includes('[');

@@ -131,9 +131,11 @@ test('the heard clock is smooth over a device that reports in steps', () => {
 });
 
 test('suggestions are things to ask, three at a time, not those that were used', () => {
-  const card = { id: 'c', name: 'C', expects: ['hello', 'who are you', 'yes please', 'tell me a story', 'are you a robot', 'what do you do'] };
-  const all = suggestions(card);
-  assert.deepEqual(all, ['Who are you?', 'Tell me a story', 'Are you a robot?', 'What do you do?']);
+  const expects = ['hello', 'who are you', 'yes please', 'tell me a story', 'are you a robot', 'what do you do'];
+  const examples = [{ user: ['is it cold', 'do you freeze'], topic: 'the cold' }, { user: 'you are stupid' }];
+  const all = suggestions({ id: 'c', name: 'C', expects, examples });
+  assert.deepEqual(all, ['Who are you?', 'Tell me a story', 'Are you a robot?', 'What do you do?', 'Is it cold?']);
+  assert.deepEqual(suggestions({ id: 'c', name: 'C', examples: [{ user: 'is it cold' }] }), ['Is it cold?']);
   const offered = three(all, new Set(['Who are you?']), 0);
   assert.equal(new Set(offered).size, 3);
   assert.ok(!offered.includes('Who are you?'));
