@@ -121,6 +121,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, data: Path) -> dict[str, Pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # three whole talks
 def test_a_wave_is_waved_back_and_a_walk_is_not(tmp_path: Path, data: Path, clips: dict[str, Path]) -> None:
     audio = data / "speech/ljspeech/LJ001-0005.flac"
     for kind in ("wave", "walk", "none"):
