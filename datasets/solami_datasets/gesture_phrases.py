@@ -23,7 +23,7 @@ from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
 if TYPE_CHECKING:
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["GESTURES_OF", "WORST_ERROR_MM", "Phrase", "bank_gestures", "phrase_of"]
+__all__ = ["GESTURES_OF", "Phrase", "bank_gestures", "phrase_of"]
 
 # content of a recording -> what the character calls it, and the joints that make it
 GESTURES_OF: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -55,7 +55,6 @@ _LIVELINESS = (0.25, 0.5, 0.75)  # quantiles of the hands' speed from which one 
 _TRIED = 8
 _LEAST_REACH = 0.75
 _SEARCHED = 2  # candidates of each liveliness
-WORST_ERROR_MM = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _own_places(clip: Clip) -> np.ndarray:
 def bank_gestures(
     tokenizer: "MotionTokenizer",
     data: MotionData,
-    worst_mm: float = WORST_ERROR_MM,
+    worst_mm: float,
     accept: Callable[[BankedGesture], bool] | None = None,
     *,
     search: bool = True,
