@@ -35,7 +35,7 @@ def tiny(look_ahead: str = "decoder", kind: str = "ema", network: str = "causal"
             "look_ahead": look_ahead,
             "network": network,
             "quantiser": QUANTISERS[kind],
-            "settle": kind != "fsq",  # both ways
+            "settle": kind != "fsq" and network == "causal",  # both ways
         }
     )
     rng = np.random.default_rng(0)
@@ -44,6 +44,11 @@ def tiny(look_ahead: str = "decoder", kind: str = "ema", network: str = "causal"
     tokenizer.train()
     tokenizer(torch.randn(16, 64, 136))
     return tokenizer.eval()
+
+
+def test_a_symmetric_network_does_not_settle() -> None:
+    with pytest.raises(ValueError, match="settle: only for network causal"):
+        TokenizerSettings(network="symmetric", settle=True)
 
 
 TOKENIZERS = {(look, kind): tiny(look, kind) for look, kind in itertools.product(LOOKS, QUANTISERS)}

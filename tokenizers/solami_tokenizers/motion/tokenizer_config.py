@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from solami_protocol.settings import Settings
 from solami_tokenizers.motion.features import BODY_WIDTH, HAND_WIDTH
@@ -27,10 +27,17 @@ class TokenizerSettings(Settings):
     dilations: tuple[int, ...] = (9, 3, 1)
     look_ahead: LookAhead = "decoder"
     settle: bool = False
-    """The decoder's output is the mean of three frames (1 2 1): takes out trembling (see `networks.settled`)."""
+    """The decoder's output is the mean of three frames (1 2 1): takes out trembling (see `networks.settled`).
+    Causal networks only."""
     contacts: bool = True
     """Give four foot contacts back beside body features."""
     quantiser: QuantiserSettings = QuantiserSettings()
+
+    @model_validator(mode="after")
+    def _settles_only_causal(self) -> "TokenizerSettings":
+        if self.settle and self.network != "causal":
+            raise ValueError(f"settle: only for network causal, not {self.network}; leave it out")
+        return self
 
     @property
     def feature_width(self) -> int:
