@@ -14,7 +14,7 @@ from solami_tokenizers.motion.numpy_decoder import NumpyDecoder
 from solami_tokenizers.motion.pretrained import save
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
-from solami_tokenizers.motion.tokenizer_folder import read_tensors, shipped_names
+from solami_tokenizers.motion.tokenizer_folder import read_settings, read_tensors, shipped_names
 
 
 def saved(folder: Path, dtype: torch.dtype = torch.float32, **changes: object) -> MotionTokenizer:
@@ -64,6 +64,13 @@ def test_what_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     saved(tmp_path / "both", network="symmetric")
     with pytest.raises(InputError, match="symmetric"):
         NumpyDecoder.from_pretrained(tmp_path / "both")
+    tensors = read_tensors(tmp_path / "ours/model.safetensors")
+    with pytest.raises(InputError, match=r"decoder\.smooth\.conv\.bias' is not part"):
+        NumpyDecoder(
+            read_settings(tmp_path / "ours/config.json"),
+            tensors | {"decoder.smooth.conv.bias": np.zeros(24, np.float32)},
+            "old",
+        )
     whole = (tmp_path / "ours/model.safetensors").read_bytes()
     for cut in (0, 7, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.safetensors").write_bytes(whole[:cut])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solami_protocol.errors import InputError
+from solami_tokenizers.motion.networks import CausalConv, DoublingConv
 from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.quantisers import QuantiserSettings
 from solami_tokenizers.motion.streaming import Carry
@@ -52,6 +53,14 @@ def test_a_symmetric_network_does_not_settle() -> None:
 
 
 TOKENIZERS = {(look, kind): tiny(look, kind) for look, kind in itertools.product(LOOKS, QUANTISERS)}
+
+
+def test_doubling_is_a_convolution_over_doubled_frames() -> None:
+    torch.manual_seed(0)
+    up, x = DoublingConv(8, 6), torch.randn(2, 8, 5)
+    plain = CausalConv(8, 6, 3)
+    plain.load_state_dict(up.state_dict())
+    torch.testing.assert_close(up(x, Carry()), plain(x.repeat_interleave(2, dim=2), Carry()))
 
 
 def features(frames: int, seed: int = 0, batch: int | None = None) -> torch.Tensor:

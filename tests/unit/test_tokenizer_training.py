@@ -12,9 +12,11 @@ from solami_protocol import quaternions as quat
 from solami_protocol.errors import InputError, SettingsError
 from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS
+from solami_tokenizers.motion.augment import TABLES
 from solami_tokenizers.motion.batches import WindowSampler, features_for
 from solami_tokenizers.motion.body_torch import joint_places, joint_steps, root_track
 from solami_tokenizers.motion.clip import Clip
+from solami_tokenizers.motion.evaluation import Pair, scores
 from solami_tokenizers.motion.features import body_features, pose_of, root_path, to_clip
 from solami_tokenizers.motion.heading import turn_xz, yaw_quaternion
 from solami_tokenizers.motion.kinematics import forward
@@ -163,6 +165,29 @@ def test_rare_contents_are_drawn_more_often_when_balanced(data: MotionData) -> N
         assert abs(float((drawn == 5).float().mean()) - share) < 0.03
 
 
+def test_mixed_windows_take_trunk_and_arms_from_others_and_keep_their_legs(data: MotionData) -> None:
+    kind = "body"
+    plain = Normaliser(np.zeros(136, np.float32), np.ones(136, np.float32))
+    off = AugmentSettings(mirror=0, tempo=0, height=0, noise=0)
+    made = []
+    for mix in (0.0, 1.0):
+        settings = off.model_copy(update={"mix": mix})
+        sampler = WindowSampler(data, data.clips, data.body, kind, plain, settings)
+        made.append(sampler.draw(np.random.default_rng(3), 16, 32).features.numpy())
+    alone, mixed = made
+    limbs = TABLES[kind].limbs
+    kept = np.setdiff1d(np.arange(136), np.concatenate(limbs))
+    assert len(kept) == 4 + 6 * 9  # the root's rates, pelvis and legs
+    np.testing.assert_array_equal(mixed[..., kept], alone[..., kept])
+    lent = []
+    for columns in limbs:
+        same = (mixed[:, None, :, columns] == alone[None, ..., columns]).all(axis=(2, 3))
+        assert same.any(axis=1).all()
+        lent.append(same.argmax(axis=1))
+    assert (lent[1] != lent[2]).any()
+    assert (lent[1] != np.arange(16)).any()
+
+
 def test_muon_steps_the_kernels_in_place_along_an_orthogonal_matrix(data: MotionData, tmp_path: Path) -> None:
     trainer = Trainer(settings(tmp_path, "warmup=0", "weight_decay=0", "learning_rate=0.01"), data)
     kernels = {n: p.detach().clone() for n, p in trainer.tokenizer.named_parameters() if n.endswith("wide.conv.weight")}
@@ -287,3 +312,17 @@ def test_what_is_saved_comes_back(data: MotionData, tmp_path: Path) -> None:
         codes = back.encode(x)
         np.testing.assert_allclose(back.decode(codes), trainer.tokenizer.decode(codes), atol=1e-6)
         assert (tmp_path / kind / "README.md").read_text() == "# a card\n"
+
+
+def test_damaged_frames_are_left_out_of_the_scores() -> None:
+    true = walker(1)
+    rotations = true.rotations.copy()
+    rotations[50:53, 16:18] = quat.from_rotvec(np.array([0.0, 0.0, 1.5]))  # both arms jump and come back
+    pair = Pair(true, replace(true, rotations=rotations), np.zeros((30, 1), np.int64))
+    valid = np.ones(true.frames, bool)
+    assert scores(pair, valid)["mpjpe_mm"] > 1
+    valid[50:53] = False
+    found = scores(pair, valid)
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert found["jitter_ratio"] == pytest.approx(1)
+    assert found["energy_ratio"] == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""What else a recording shows: its mirror image, another tempo, another body height.
+"""What else a recording shows: its mirror image, another tempo, another body height, limbs that go with others' limbs.
 
 Each is a table over the columns of one kind of features, so that a whole batch takes a few array operations.
 """
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solami_protocol.skeleton import MIRROR
-from solami_tokenizers.motion.features import FIRST_FINGER
+from solami_protocol.skeleton import JOINT_INDEX, MIRROR
+from solami_tokenizers.motion.features import BODY_JOINTS, FIRST_FINGER
 
 __all__ = ["TABLES", "FeatureTable", "mirror_contacts", "mirror_label"]
 
@@ -31,6 +31,8 @@ class FeatureTable:
     """(D,) bool: rates and steps, which grow with the tempo."""
     sized: np.ndarray
     """(D,) bool: lengths, which grow with the body."""
+    limbs: tuple[np.ndarray, ...] = ()
+    """Columns of what moves without the rest: the trunk with the head, each arm. Legs stay with the root's way."""
 
     def mirror(self, features: np.ndarray) -> np.ndarray:
         """Return features (..., D) of the mirror image (left and right swapped)."""
@@ -45,6 +47,17 @@ class FeatureTable:
         return features * np.where(self.sized, scale[..., None], np.float32(1))
 
 
+def _joints(*names: str) -> tuple[int, ...]:
+    return tuple(JOINT_INDEX[name] for name in names)
+
+
+_ARM = ("{}_collar", "{}_shoulder", "{}_elbow", "{}_wrist")
+_LIMBS = (
+    _joints("spine1", "spine2", "spine3", "neck", "head"),
+    *(_joints(*(name.format(side) for name in _ARM)) for side in ("left", "right")),
+)
+
+
 def _table(lead: list[tuple[float, bool, bool]], joints: np.ndarray) -> FeatureTable:
     """Return the table of leading columns (mirror sign, timed, sized), then rot6d of joints with these partners."""
     first, six = len(lead), 6 * len(joints)
@@ -52,10 +65,11 @@ def _table(lead: list[tuple[float, bool, bool]], joints: np.ndarray) -> FeatureT
     sign = np.concatenate([[row[0] for row in lead], np.tile(_SIX_SIGNS, len(joints))]).astype(np.float32)
     timed = np.array([row[1] for row in lead] + [False] * six)
     sized = np.array([row[2] for row in lead] + [False] * six)
-    return FeatureTable(partner, sign, timed, sized)
+    limbs = [first + np.add.outer(6 * np.array(limb), np.arange(6)).reshape(-1) for limb in _LIMBS]
+    return FeatureTable(partner, sign, timed, sized, tuple(limbs) if len(joints) == BODY_JOINTS else ())
 
 
-_BODY = MIRROR[:22]
+_BODY = MIRROR[:BODY_JOINTS]
 _FINGERS = MIRROR[FIRST_FINGER:] - FIRST_FINGER
 _STEP = [(-1.0, True, True), (1.0, True, True)]  # x and z of the root's velocity or displacement
 _HEIGHT = [(1.0, False, True)]

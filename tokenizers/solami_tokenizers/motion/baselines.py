@@ -71,9 +71,10 @@ def evaluate_baseline(name: str, data: MotionData, splits: Iterable[str]) -> dic
     for split in splits:
         rows = []
         for entry, clip in zip(data.of(split), clips_of(data, data.of(split)), strict=True):
-            if clip.frames < SHORTEST:
+            valid = data.valid[data.frames_of(entry)]
+            if valid.sum() < SHORTEST:
                 continue
             made = to_clip(make(data.body[data.frames_of(entry)]), name=clip.name)
-            rows.append(scores(Pair(clip, made, np.zeros((0, 1), np.int64))))
+            rows.append(scores(Pair(clip, made, np.zeros((0, 1), np.int64)), valid))
         out[split] = mean_scores(rows)
     return out

@@ -104,12 +104,24 @@ class WindowSampler:
         contacts = self._contacts[np.where(share[..., 0] < 0.5, low, high)].astype(np.float32)
         x[mirrored] = self._table.mirror(x[mirrored])
         contacts[mirrored] = mirror_contacts(contacts[mirrored])
+        counts = inside & self._valid[low] & self._valid[high]
+        if settings.mix:
+            self._mix(rng, x, counts)
         return Batch(
             torch.from_numpy(self._normaliser.apply(x)),
             torch.from_numpy(contacts),
-            torch.from_numpy(inside & self._valid[low] & self._valid[high]),
+            torch.from_numpy(counts),
             torch.from_numpy(scale),
         )
+
+    def _mix(self, rng: np.random.Generator, x: np.ndarray, counts: np.ndarray) -> None:
+        """Give some windows of x (B, T, D) the trunk and the arms of others, in place; counts (B, T): their frames."""
+        lent, lent_counts = x.copy(), counts.copy()
+        some = np.flatnonzero(rng.random(len(x)) < self._augment.mix)
+        for columns in self._table.limbs:
+            donors = rng.integers(len(x), size=len(some))
+            x[some[:, None], :, columns] = lent[donors[:, None], :, columns]
+            counts[some] &= lent_counts[donors]
 
 
 def _chances(clips: tuple[ClipEntry, ...], balance: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 __all__ = ["SHORTEST", "Pair", "clips_of", "evaluate", "mean_scores", "reconstruct", "scores"]
 
-SHORTEST = 4  # frames of a clip that is judged: one token
+SHORTEST = 4  # undamaged frames of a clip that is judged: one token
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,13 @@ class Pair:
     """(T', Q) int64."""
 
 
-def reconstruct(tokenizer: MotionTokenizer, clip: Clip) -> Pair:
-    """Return a clip and what the tokenizer makes of it, both from x = z = 0 and facing +z."""
+def reconstruct(tokenizer: MotionTokenizer, clip: Clip, valid: np.ndarray | None = None) -> Pair:
+    """Return a clip and what the tokenizer makes of it, both from x = z = 0 and facing +z.
+
+    valid: (T,) bool, frames that are not damaged; None: all.
+    """
     features = tokenizer.features_of(clip)
-    codes = tokenizer.encode(features)
+    codes = tokenizer.encode(features, None if valid is None else valid[: len(features)])
     decoded, contacts = tokenizer.decode_with_contacts(codes, frames=len(features))
     made = tokenizer.clip_of(decoded, contacts, RootState(), name=clip.name)
     return Pair(clip, made, codes)
@@ -45,28 +48,41 @@ def clips_of(data: MotionData, entries: Iterable[ClipEntry]) -> Iterable[Clip]:
         yield to_clip(data.body[data.frames_of(entry)], name=entry.name)
 
 
-def scores(pair: Pair) -> dict[str, float]:
-    """Return the figures of one clip (see `metrics`); SOLAMI's features lack the last frame, which is left out."""
+def scores(pair: Pair, valid: np.ndarray | None = None) -> dict[str, float]:
+    """Return the figures of one clip (see `metrics`); SOLAMI's features lack the last frame, which is left out.
+
+    valid: (T,) bool, frames that are not damaged; None: all. Errors of poses are means over these, figures of
+    movement are those of the longest stretch of them.
+    """
     frames = min(pair.true.frames, pair.made.frames)
     true = forward(pair.true.root_m[:frames], pair.true.rotations[:frames], body_only=True)[0]
     made = forward(pair.made.root_m[:frames], pair.made.rotations[:frames], body_only=True)[0]
+    whole = np.ones(frames, bool) if valid is None else valid[:frames]
     standing = contacts_of(pair.true)[:frames]
     away = np.linalg.norm(made[-1, 0, [0, 2]] - true[-1, 0, [0, 2]])
+    turns = [clip.rotations[:frames, 1:22][whole] for clip in (pair.made, pair.true)]
+    run = _longest_run(whole)
     return {
-        "mpjpe_mm": metrics.mpjpe_mm(made, true),
-        "world_mpjpe_mm": metrics.world_mpjpe_mm(made, true),
-        "pa_mpjpe_mm": metrics.pa_mpjpe_mm(made, true),
-        "wrist_mm": metrics.wrist_mm(made, true),
-        "rotation_deg": metrics.rotation_error_deg(
-            pair.made.rotations[:frames, 1:22], pair.true.rotations[:frames, 1:22]
-        ),
-        "acceleration_m_s2": metrics.acceleration_error_m_s2(made, true, FPS),
-        "jitter_ratio": metrics.jitter_ratio(made, true),
-        "energy_ratio": metrics.energy_ratio(made, true),
-        "foot_skate_cm_s": metrics.foot_skate_cm_s(made, standing, FPS),
-        "recorded_skate_cm_s": metrics.foot_skate_cm_s(true, standing, FPS),
+        "mpjpe_mm": metrics.mpjpe_mm(made[whole], true[whole]),
+        "world_mpjpe_mm": metrics.world_mpjpe_mm(made[whole], true[whole]),
+        "pa_mpjpe_mm": metrics.pa_mpjpe_mm(made[whole], true[whole]),
+        "wrist_mm": metrics.wrist_mm(made[whole], true[whole]),
+        "rotation_deg": metrics.rotation_error_deg(*turns),
+        "acceleration_m_s2": metrics.acceleration_error_m_s2(made[run], true[run], FPS),
+        "jitter_ratio": metrics.jitter_ratio(made[run], true[run]),
+        "energy_ratio": metrics.energy_ratio(made[run], true[run]),
+        "foot_skate_cm_s": metrics.foot_skate_cm_s(made[run], standing[run], FPS),
+        "recorded_skate_cm_s": metrics.foot_skate_cm_s(true[run], standing[run], FPS),
         "drift_m_per_min": float(away / (frames / FPS) * 60),
     }
+
+
+def _longest_run(valid: np.ndarray) -> slice:
+    """Return where the longest stretch of true values (T,) lies."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], valid, [False]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    longest = (ends - starts).argmax()
+    return slice(int(starts[longest]), int(ends[longest]))
 
 
 def mean_scores(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -86,11 +102,13 @@ def evaluate(tokenizer: MotionTokenizer, data: MotionData, split: str, clips: in
     Raises InputError when the split has no clip of four frames or more.
     """
     rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
-    for clip in clips_of(data, data.of(split)[:clips]):
-        if clip.frames < SHORTEST:
+    entries = data.of(split)[:clips]
+    for entry, clip in zip(entries, clips_of(data, entries), strict=True):
+        valid = data.valid[data.frames_of(entry)]
+        if valid.sum() < SHORTEST:
             continue
-        pair = reconstruct(tokenizer, clip)
-        rows.append(scores(pair))
+        pair = reconstruct(tokenizer, clip, valid)
+        rows.append(scores(pair, valid))
         for level, size in enumerate(tokenizer.quantiser.sizes):
             counts[level] += metrics.code_counts(pair.codes[:, level], size)
     if not rows:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from solami_tokenizers.motion.streaming import Carry
 
-__all__ = ["STRIDE", "CausalDecoder", "CausalEncoder", "LookAhead", "NetworkShape"]
+__all__ = ["STRIDE", "CausalConv", "CausalDecoder", "CausalEncoder", "DoublingConv", "LookAhead", "NetworkShape"]
 
 STRIDE = 4  # frames a token
 LookAhead = Literal["none", "encoder", "decoder"]
@@ -58,6 +58,26 @@ class CausalConv(nn.Module):
     def forward(self, x: Tensor, carry: Carry) -> Tensor:
         """Return (B, outputs, T / stride)."""
         return self.conv(carry.extend(x, self.reach))
+
+
+class DoublingConv(CausalConv):
+    """A convolution over three frames of its input with each frame shown twice: (B, inputs, T) to (B, outputs, 2 T).
+
+    Of three neighbours among doubled frames two are the same, so two taps with summed weights do; the first of a pair
+    of frames weighs them otherwise than the second. It is computed before the doubling, with a third fewer products.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3)
+        self.reach = 1
+
+    def forward(self, x: Tensor, carry: Carry) -> Tensor:
+        """Return (B, outputs, 2 T)."""
+        a, b, c = self.conv.weight.unbind(2)
+        pair = torch.cat([torch.stack([a + b, c], dim=2), torch.stack([a, b + c], dim=2)])
+        assert self.conv.bias is not None
+        out = F.conv1d(carry.extend(x, self.reach), pair, self.conv.bias.repeat(2))
+        return out.unflatten(1, (2, -1)).permute(0, 2, 3, 1).flatten(2)
 
 
 class AheadConv(nn.Module):
@@ -128,8 +148,7 @@ class CausalDecoder(nn.Module):
         self.blocks = nn.ModuleList(
             nn.ModuleList(ResidualBlock(width, dilation) for dilation in shape.dilations) for _ in range(2)
         )
-        self.up = nn.ModuleList(CausalConv(width, width, 3) for _ in range(2))
-        self.smooth = CausalConv(width, width, 3)
+        self.up = nn.ModuleList(DoublingConv(width, width) for _ in range(2))
         self.leave = CausalConv(width, shape.outputs, 3)
         self.settle = shape.settle
         _keep_variance(self)
@@ -142,8 +161,8 @@ class CausalDecoder(nn.Module):
         for up, blocks in zip(self.up, self.blocks, strict=True):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, carry)
-            x = up(x.repeat_interleave(2, dim=2), carry)
-        out = self.leave(F.silu(self.smooth(x, carry)), carry)
+            x = up(x, carry)
+        out = self.leave(F.silu(x), carry)
         return settled(carry.extend(out, 2)) if self.settle else out
 
 

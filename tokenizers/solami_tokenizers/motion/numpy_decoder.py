@@ -18,6 +18,7 @@ from solami_tokenizers.motion.tokenizer_folder import CONFIG, WEIGHTS, folder_of
 __all__ = ["NumpyDecoder"]
 
 _CODEBOOK = "quantiser.inner._codebook.embed"
+_BLOCK = ("wide.conv", "mix")
 _CODEBOOKS = "quantiser.inner.layers.{}._codebook.embed"
 
 
@@ -38,6 +39,14 @@ class NumpyDecoder:
         names = [_CODEBOOKS.format(i) for i in range(depth)] if kind == "residual" else [_CODEBOOK]
         self._codebooks = [self._tensor(name)[0] for name in names]
         self.mean, self.deviation = self._tensor("mean"), self._tensor("deviation")
+        layers = {"enter.conv", "leave.conv", *(f"up.{stage}.conv" for stage in range(2))}
+        layers |= {f"blocks.{s}.{i}.{part}" for s in range(2) for i in range(len(self._dilations)) for part in _BLOCK}
+        for name in tensors:
+            part, _, layer = name.rpartition(".")[0].partition(".")
+            if part == "decoder" and layer not in layers:
+                raise InputError(
+                    f"{where}: tensor '{name}' is not part of this decoder; was it trained by another release?"
+                )
 
     @classmethod
     def from_pretrained(cls, name: Path | str) -> "NumpyDecoder":
@@ -64,7 +73,7 @@ class NumpyDecoder:
                 wide = self._conv(f"{block}.wide.conv", _silu(x), dilation)
                 x = x + self._conv(f"{block}.mix", _silu(wide))
             x = self._conv(f"decoder.up.{stage}.conv", np.repeat(x, 2, axis=0))
-        out = self._conv("decoder.leave.conv", _silu(self._conv("decoder.smooth.conv", x)))[:frames]
+        out = self._conv("decoder.leave.conv", _silu(x))[:frames]
         if self._settle:
             before = np.concatenate([out[:1], out[:1], out])
             out = (before[:-2] + 2 * before[1:-1] + out) / 4

@@ -77,7 +77,10 @@ def build(settings: TokenizerSettings, tensors: dict[str, Tensor], where: str) -
         if key not in tensors:
             raise InputError(f"{where}: tensor '{key}' is missing; is it the file of another tokenizer?")
         if key not in wanted:
-            raise InputError(f"{where}: tensor '{key}' is not part of this tokenizer; config and weights do not match")
+            raise InputError(
+                f"{where}: tensor '{key}' is not part of this tokenizer; config and weights do not match, or another "
+                "release trained it"
+            )
         if tensors[key].shape != own[key].shape:
             raise InputError(
                 f"{where}: tensor '{key}' has shape {tuple(tensors[key].shape)}; expected {tuple(own[key].shape)}"
