@@ -39,14 +39,7 @@ class NumpyDecoder:
         names = [_CODEBOOKS.format(i) for i in range(depth)] if kind == "residual" else [_CODEBOOK]
         self._codebooks = [self._tensor(name)[0] for name in names]
         self.mean, self.deviation = self._tensor("mean"), self._tensor("deviation")
-        layers = {"enter.conv", "leave.conv", *(f"up.{stage}.conv" for stage in range(2))}
-        layers |= {f"blocks.{s}.{i}.{part}" for s in range(2) for i in range(len(self._dilations)) for part in _BLOCK}
-        for name in tensors:
-            part, _, layer = name.rpartition(".")[0].partition(".")
-            if part == "decoder" and layer not in layers:
-                raise InputError(
-                    f"{where}: tensor '{name}' is not part of this decoder; was it trained by another release?"
-                )
+        self._refuse_other_layers()
 
     @classmethod
     def from_pretrained(cls, name: Path | str) -> "NumpyDecoder":
@@ -82,6 +75,16 @@ class NumpyDecoder:
         if out.shape[1] == width:
             return features, None
         return features, 1 / (1 + np.exp(-out[:, width:]))
+
+    def _refuse_other_layers(self) -> None:
+        layers = {"enter.conv", "leave.conv", *(f"up.{stage}.conv" for stage in range(2))}
+        layers |= {f"blocks.{s}.{i}.{part}" for s in range(2) for i in range(len(self._dilations)) for part in _BLOCK}
+        for name in self._tensors:
+            part, _, layer = name.rpartition(".")[0].partition(".")
+            if part == "decoder" and layer not in layers:
+                raise InputError(
+                    f"{self._where}: tensor '{name}' is not part of this decoder; was it trained by another release?"
+                )
 
     def _latents(self, codes: np.ndarray) -> np.ndarray:
         if codes.ndim != 2 or codes.shape[1] != len(self._codebooks) or not len(codes):
