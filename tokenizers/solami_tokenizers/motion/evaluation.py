@@ -61,12 +61,13 @@ def scores(pair: Pair, valid: np.ndarray | None = None) -> dict[str, float]:
     standing = contacts_of(pair.true)[:frames]
     away = np.linalg.norm(made[-1, 0, [0, 2]] - true[-1, 0, [0, 2]])
     turns = [clip.rotations[:frames, 1:22][whole] for clip in (pair.made, pair.true)]
+    poses = made[whole], true[whole]
     run = _longest_run(whole)
     return {
-        "mpjpe_mm": metrics.mpjpe_mm(made[whole], true[whole]),
-        "world_mpjpe_mm": metrics.world_mpjpe_mm(made[whole], true[whole]),
-        "pa_mpjpe_mm": metrics.pa_mpjpe_mm(made[whole], true[whole]),
-        "wrist_mm": metrics.wrist_mm(made[whole], true[whole]),
+        "mpjpe_mm": metrics.mpjpe_mm(*poses),
+        "world_mpjpe_mm": metrics.world_mpjpe_mm(*poses),
+        "pa_mpjpe_mm": metrics.pa_mpjpe_mm(*poses),
+        "wrist_mm": metrics.wrist_mm(*poses),
         "rotation_deg": metrics.rotation_error_deg(*turns),
         "acceleration_m_s2": metrics.acceleration_error_m_s2(made[run], true[run], FPS),
         "jitter_ratio": metrics.jitter_ratio(made[run], true[run]),
@@ -99,7 +100,7 @@ def mean_scores(rows: list[dict[str, float]]) -> dict[str, float]:
 def evaluate(tokenizer: MotionTokenizer, data: MotionData, split: str, clips: int | None = None) -> dict[str, float]:
     """Return the mean figures over the clips of a split (the first `clips` of them), and those of the codes.
 
-    Raises InputError when the split has no clip of four frames or more.
+    Raises InputError when the split has no clip of four undamaged frames or more.
     """
     rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
     entries = data.of(split)[:clips]
