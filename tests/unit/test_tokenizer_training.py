@@ -326,3 +326,10 @@ def test_damaged_frames_are_left_out_of_the_scores() -> None:
     assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert found["jitter_ratio"] == pytest.approx(1)
     assert found["energy_ratio"] == pytest.approx(1)
+
+
+def test_features_of_nothing_but_zeros_give_finite_gradients() -> None:
+    x = torch.zeros(1, 4, 136, requires_grad=True)
+    joint_places(x).square().sum().backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()

@@ -33,7 +33,7 @@ def _rot6d_columns(six: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _unit(x: Tensor) -> Tensor:
-    return x / (x * x).sum(0).sqrt().clamp_min(1e-6)
+    return x / (x * x).sum(0).clamp_min(1e-12).sqrt()  # clamped first: the root of 0 has no gradient
 
 
 def joint_places(body: Tensor, scale: Tensor | None = None) -> Tensor:

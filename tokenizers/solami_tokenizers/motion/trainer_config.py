@@ -26,7 +26,7 @@ class AugmentSettings(Settings):
     body: at 0.15 codes went to body heights that no input has, and validation MPJPE at step 600 was 57, not 48 mm."""
     mix: float = Field(0, ge=0, le=1)
     """Share of windows with trunk and arms from other recordings: poses that no one took. Four codebooks learn to spell
-    such poses, one cannot. On clips of a source held back, root known, after 600 steps: body-residual 119 mm without and
+    such poses, one cannot. On clips of a source held back, root known, after 600 steps: body-residual 119 mm without,
     105 with 0.5 (validation 31.2 and 30.1; the second without `balance`), body-512 126 and 125 (34.7 and 38.3, both
     without)."""
     noise: float = Field(0.01, ge=0)
