@@ -21,6 +21,9 @@ ROWS = {
     "solami_net_our_features": "body-solami-net",
     "solami_own_width": "body-solami-wide",
 }
+CLOSED_LOOP = "_closed_loop"
+"""Ends the names of rows whose codes are chosen by what the decoder makes of them."""
+_ALSO_CLOSED = ("ours_512", "ours_largest", "ours_residual")
 _SEEDS = ("body-512-seed1", "body-512-seed2")
 _SEAMS = 12
 _HEADLINE = "unseen_takes"
@@ -57,7 +60,8 @@ def tokenizer(
         "runs/tokenizer"
     ),
     row: Annotated[
-        list[str] | None, typer.Option(help="NAME=FOLDER: one more row, or another tokenizer for one.")
+        list[str] | None,
+        typer.Option(help=f"NAME=FOLDER: one more row, or another tokenizer for one; NAME{CLOSED_LOOP}: encoded so."),
     ] = None,
     only: Annotated[str, typer.Option(help="Rows, by commas; all that are found if not given.")] = "",
     baselines: Annotated[bool, typer.Option(help="Also the mean pose, held poses, nearest motion.")] = True,
@@ -108,7 +112,8 @@ def _rows(runs: Path, named: dict[str, str]) -> dict[str, str]:
             out[row] = str(trained)
         elif name in shipped:
             out[row] = name
-    return out | named
+    out |= named
+    return out | {f"{row}{CLOSED_LOOP}": out[row] for row in _ALSO_CLOSED if row in out} | named
 
 
 def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> dict[str, Any]:
@@ -119,13 +124,20 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from solami.headset.talk import machine, versions
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
-    from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
+    from solami_tokenizers.motion.speed import (
+        closed_loop_speed,
+        minute_figures,
+        seam_figures,
+        speed,
+        stream_figures,
+    )
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
     rows: dict[str, Any] = {}
     for row in track(folders, description="judging", console=errors):
-        made = MotionTokenizer.from_pretrained(folders[row])
+        closed = row.endswith(CLOSED_LOOP)
+        made = MotionTokenizer.from_pretrained(folders[row], closed_loop=closed)
         by_split = {split: evaluate(made, data, split) for split in splits}
         clips = [clip for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 8]
         features = [made.features_of(clip) for clip in clips]
@@ -134,15 +146,16 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
         rows[row] = {
             **by_split[_HEADLINE],
             "bits_per_s": 7.5 * made.quantiser.bits,
-            **speed(made, minutes),
+            **(closed_loop_speed(made, minutes) if closed else speed(made, minutes)),
             **minute_figures(made, minutes[:1800]),
-            **seam_figures(made, clips[:: max(1, len(clips) // _SEAMS)]),
-            **stream_figures(made, max(features, key=len)),
             "lookahead_frames": made.look_ahead_frames,
             "params": made.parameters_count,
             "tokenizer": Path(folders[row]).parent.name if "/" in folders[row] else folders[row],
             "splits": by_split,
         }
+        if not closed:  # what follows decodes, which is the same
+            seams = seam_figures(made, clips[:: max(1, len(clips) // _SEAMS)])
+            rows[row] |= seams | stream_figures(made, max(features, key=len))
     for name in BASELINES if baselines else ():
         found = evaluate_baseline(name, data, splits)
         rows[name] = {**found[_HEADLINE], "splits": found}

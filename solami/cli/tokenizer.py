@@ -16,6 +16,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Motion token
 app.add_typer(bank.app, name="bank", help="Recorded gestures as codes, for characters.")
 _Name = Annotated[str, typer.Argument(help="A tokenizer that ships (body-512) or the folder of one.")]
 _Data = Annotated[Path, typer.Option(help="A prepared collection, or a .npz of motion data.")]
+_ClosedLoop = Annotated[
+    bool, typer.Option(help="Choose codes by what the decoder makes of them: nearer, but about 5 times real time.")
+]
 _COLLECTION = Path("runs/data/motion")
 
 
@@ -105,6 +108,7 @@ def evaluate_(
     name: _Name,
     data: _Data = _COLLECTION,
     splits: Annotated[str, typer.Option(help="Splits, by commas; all but train if not given.")] = "",
+    closed_loop: _ClosedLoop = False,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
     """Judge a tokenizer on clips that it was not trained on; one column a split."""
@@ -118,7 +122,7 @@ def evaluate_(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        tokenizer = MotionTokenizer.from_pretrained(name)
+        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
         hands = tokenizer.settings.features == "hand"
         motion = load_data(data, hands=hands)
         known = sorted({clip.split for clip in motion.clips} - {"train"})
@@ -144,8 +148,13 @@ def encode(
     name: _Name,
     motion: Annotated[Path, typer.Argument(help="A motion file: .bvh or .npz.")],
     out: Annotated[Path, typer.Argument(help="The .npz to write: codes, and where the motion begins.")],
+    closed_loop: _ClosedLoop = False,
 ) -> None:
-    """Turn a motion file into codes."""
+    """Turn a motion file into codes.
+
+    \b
+    solami tokenizer encode body-residual dance.bvh codes.npz --closed-loop
+    """
     from solami.cli.console import console, fail_politely
     from solami_tokenizers.motion.code_files import Codes, write_codes
     from solami_tokenizers.motion.features import RootState
@@ -154,7 +163,7 @@ def encode(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        tokenizer = MotionTokenizer.from_pretrained(name)
+        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
         clip = resample(read_motion(motion))
         features = tokenizer.features_of(clip)
         codes = tokenizer.encode(features)
@@ -210,8 +219,16 @@ def compare(
     out: Annotated[
         Path, typer.Option(help="NAME.html (moving, with figures) or NAME.png (film strips: recording, A, B).")
     ] = Path("runs/compare.html"),
+    closed_loop: Annotated[
+        bool, typer.Option(help="B chooses codes by what its decoder makes of them; may be A once more.")
+    ] = False,
 ) -> None:
-    """Show recordings and both reconstructions side by side: a moving page with figures, or film strips."""
+    """Show recordings and both reconstructions side by side: a moving page with figures, or film strips.
+
+    \b
+    solami tokenizer compare body-512 body-residual
+    solami tokenizer compare body-residual body-residual --closed-loop --split other_source
+    """
     from solami.cli.console import console, fail_politely
     from solami_datasets.filmstrip import film_strip, stacked, write_png
     from solami_tokenizers.motion.compare import clips_to_show, compare_page
@@ -219,8 +236,11 @@ def compare(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        labels = (_label(a), _label(b)) if _label(a) != _label(b) else (a, b)
-        tokenizers = {label: MotionTokenizer.from_pretrained(name) for label, name in zip(labels, (a, b), strict=True)}
+        first, second = (_label(a), _label(b)) if _label(a) != _label(b) else (a, b)
+        tokenizers = {
+            first: MotionTokenizer.from_pretrained(a),
+            second + ", closed loop" * closed_loop: MotionTokenizer.from_pretrained(b, closed_loop=closed_loop),
+        }
         motion = load_data(data)
         shown = clips_to_show(tokenizers, motion, split, [c.strip() for c in clips.split(",") if c.strip()])
         out.parent.mkdir(parents=True, exist_ok=True)

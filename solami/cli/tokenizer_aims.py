@@ -43,12 +43,13 @@ def aims(rows: Mapping[str, Row]) -> list[Aim]:
         ratio("ours_residual", "ours_512", "mpjpe_mm", 0.85, where, place)
     ratio("ours_512", "solami_mode", "foot_skate_cm_s", 0.5, _headline, "")
     ratio("ours_512", "solami_net_our_features", "foot_skate_cm_s", 0.5, _headline, "")
-    for row in ("ours_512", "ours_residual"):
+    for row in ("ours_512", "ours_residual", "ours_512_closed_loop", "ours_residual_closed_loop"):
         ratio(row, "mean_pose", "mpjpe_mm", 0.5, _other_source, ", another source")
     for row in ("ours_512", "ours_largest", "ours_residual"):
-        plain(row, "jitter_ratio", 0.8, 1.2)
-        plain(row, "energy_ratio", 0.8, 1.2)
-        plain(row, "entropy", 0.85, 1.0)
+        for encoded in (row, f"{row}_closed_loop"):
+            plain(encoded, "jitter_ratio", 0.8, 1.2)
+            plain(encoded, "energy_ratio", 0.8, 1.2)
+            plain(encoded, "entropy", 0.85, 1.0)
         plain(row, "seam_pose_ratio", 0, 1.5)
         plain(row, "seam_velocity_ratio", 0, 1.5)
     plain("ours_512", "decode_fps", 20_000, float("inf"))

@@ -10,7 +10,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from solami.cli.bench_tokenizer import ROWS, tokenizer
+from solami.cli.bench_tokenizer import CLOSED_LOOP, ROWS, tokenizer
 from solami_protocol import quaternions as quat
 from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS
@@ -89,7 +89,10 @@ def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> N
     rows = figures["rows"]
     shipped = {row for row, name in ROWS.items() if name in shipped_names()}
     baselines = {"mean_pose", "true_poses_held_7_5hz", "nearest_training_motion"}
-    assert set(rows) == {"ours_512", "solami_mode"} | shipped | baselines
+    closed = {f"{row}{CLOSED_LOOP}" for row in ("ours_512", *shipped) if row.startswith("ours_")}
+    assert set(rows) == {"ours_512", "solami_mode"} | shipped | closed | baselines
+    assert rows["ours_512_closed_loop"]["mpjpe_mm"] != rows["ours_512"]["mpjpe_mm"]
+    assert "ours_512_closed_loop: entropy" in {aim["what"] for aim in figures["aims"]}
     assert set(rows["ours_512"]) >= PROMISED
     assert rows["ours_512"]["stream_error_mm"] < 1e-3
     assert rows["solami_mode"]["stream_error_mm"] > 0.01

@@ -125,6 +125,13 @@ class Quantiser(nn.Module):
             return self.inner.get_output_from_indices(codes)
         return self.inner.get_output_from_indices(codes[..., 0])  # type: ignore[operator]
 
+    def codebooks(self) -> list[Tensor]:
+        """Return the codebooks, each (size, D); a token's latent is the sum of one code of each."""
+        if isinstance(self.inner, FSQ):
+            raise InputError("finite scalars have no codebooks")
+        layers = self.inner.layers if isinstance(self.inner, ResidualVQ) else [self.inner]
+        return [layer.codebook for layer in layers]  # type: ignore[union-attr, misc]
+
     def check(self, codes: Tensor) -> None:
         """Raise InputError unless codes (..., Q) are integers of the right number and in range."""
         if codes.ndim < 2 or codes.shape[-1] != len(self.sizes) or codes.is_floating_point():

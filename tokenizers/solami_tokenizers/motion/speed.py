@@ -16,10 +16,11 @@ from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.seams import ReplyDecoder, seam_jump
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["CHUNK_TOKENS", "minute_figures", "seam_figures", "speed", "stream_figures"]
+__all__ = ["CHUNK_TOKENS", "closed_loop_speed", "minute_figures", "seam_figures", "speed", "stream_figures"]
 
 CHUNK_TOKENS = 3  # 0.4 s, what a language model gives at a time
 STREAMS = 64
+_CLOSED_LOOP_FRAMES = 300
 _PAST_TOKENS = 48  # more than the symmetric decoder's 22
 
 
@@ -38,6 +39,17 @@ def speed(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
         if tokenizer.settings.network == "causal":
             figures |= _many(tokenizer, codes)
         return figures
+    finally:
+        torch.set_num_threads(threads)
+
+
+def closed_loop_speed(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
+    """Return frames a second that one stream (T, D) encodes in closed loop on one core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        x = torch.from_numpy(features[:_CLOSED_LOOP_FRAMES])
+        return {"encode_fps": len(x) / _best_s(lambda: tokenizer.encode(x), repeats=2)}
     finally:
         torch.set_num_threads(threads)
 

@@ -28,6 +28,7 @@ from solami_tokenizers.motion.streaming import Carry
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
 
 if TYPE_CHECKING:
+    from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder
     from solami_tokenizers.motion.streams import StreamDecoder, StreamEncoder
 
 __all__ = ["MotionTokenizer", "Reconstruction"]
@@ -49,6 +50,9 @@ class MotionTokenizer(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    closed_loop: bool = False
+    """How it encodes: by the encoder alone, or by what the decoder makes of each code (see `closed_loop`). That is
+    nearer, above all to motion of a kind that was not trained on, and a hundred times slower."""
 
     def __init__(self, settings: TokenizerSettings, normaliser: Normaliser) -> None:
         super().__init__()
@@ -116,9 +120,15 @@ class MotionTokenizer(nn.Module):
         """
         x = self._checked(features)
         if mask is not None:
-            x = _hold(x, torch.as_tensor(np.asarray(mask) if isinstance(features, np.ndarray) else mask))
+            given = torch.as_tensor(np.asarray(mask) if isinstance(features, np.ndarray) else mask)
+            x = _hold(x, given.to(x.device))
         batched = x if x.ndim == 3 else x[None]
         tokens = -(-batched.shape[1] // STRIDE)
+        if self.closed_loop:
+            loop = self.stream_encoder(len(batched))
+            held = loop.push(_held(batched, STRIDE * tokens))
+            codes = torch.stack(held) if isinstance(held, list) else held[None]
+            return _like(features, codes if x.ndim == 3 else codes[0])
         # a look-ahead of the encoder sees the last frame held for one token more
         length = STRIDE * (tokens + (1 if self.encoder.delayed else 0))
         codes = self.codes_of(_held(batched, length), Carry())[:, :tokens]
@@ -147,9 +157,12 @@ class MotionTokenizer(nn.Module):
 
     def codes_of(self, features: Tensor, carry: Carry) -> Tensor:
         """Return codes (B, T, Q) of checked features (B, 4 T, D), one pass of the encoder."""
+        return self.quantiser(self.latents_of(features, carry)).codes
+
+    def latents_of(self, features: Tensor, carry: Carry) -> Tensor:
+        """Return latents (B, T, latent) of checked features (B, 4 T, D) before they become codes."""
         seen = ((features - self.mean) / self.deviation).clamp(-CLAMP, CLAMP)
-        latents = self.encoder(seen.transpose(1, 2), carry).transpose(1, 2)
-        return self.quantiser(latents).codes
+        return self.encoder(seen.transpose(1, 2), carry).transpose(1, 2)
 
     def frames_of(self, latents: Tensor, carry: Carry) -> tuple[Tensor, Tensor | None]:
         """Return features (B, 4 T, D) and contacts (B, 4 T, 4) of latents (B, T, latent), one pass of the decoder."""
@@ -172,11 +185,12 @@ class MotionTokenizer(nn.Module):
 
     # ---- streams ----
 
-    def stream_encoder(self, batch: int = 1) -> "StreamEncoder":
+    def stream_encoder(self, batch: int = 1) -> "StreamEncoder | ClosedLoopEncoder":
         """Return a new stream of features to codes; InputError for a network that sees both ways."""
+        from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder
         from solami_tokenizers.motion.streams import StreamEncoder
 
-        return StreamEncoder(self, batch)
+        return ClosedLoopEncoder(self, batch) if self.closed_loop else StreamEncoder(self, batch)
 
     def stream_decoder(self, batch: int = 1) -> "StreamDecoder":
         """Return a new stream of codes to features; InputError for a network that sees both ways."""
@@ -226,14 +240,19 @@ class MotionTokenizer(nn.Module):
         save(self, Path(folder), card)
 
     @classmethod
-    def from_pretrained(cls, name: Path | str, device: str = "cpu") -> "MotionTokenizer":
-        """Return the tokenizer of a shipped name (`body-512`) or a folder, ready to use.
+    def from_pretrained(cls, name: Path | str, device: str = "cpu", *, closed_loop: bool = False) -> "MotionTokenizer":
+        """Return the tokenizer of a shipped name (`body-512`) or a folder, ready to use; closed_loop: how it encodes.
 
-        Raises InputError that names the file and the fault.
+        Raises InputError that names the file and the fault, or when it cannot encode so.
         """
+        from solami_tokenizers.motion.closed_loop import need_searchable
         from solami_tokenizers.motion.pretrained import load
 
-        return load(name).to(device).eval()
+        made = load(name).to(device).eval()
+        made.closed_loop = closed_loop
+        if closed_loop:
+            need_searchable(made)
+        return made
 
 
 def _held(x: Tensor, length: int) -> Tensor:
