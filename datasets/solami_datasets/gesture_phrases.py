@@ -5,7 +5,7 @@ farthest way from rest: what the eye takes for "there it is".
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,7 @@ _TOKEN = 4  # frames
 _LIVELINESS = (0.25, 0.5, 0.75)  # quantiles of the hands' speed from which one variant each is taken
 _TRIED = 8
 _LEAST_REACH = 0.75
-_SEARCHED = 2  # candidates of each liveliness
+_JUDGED = 4  # candidates of each liveliness
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,13 @@ def bank_gestures(
     worst_mm: float,
     accept: Callable[[BankedGesture], bool] | None = None,
     *,
-    search: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[BankedGesture, ...]:
     """Return the gestures of a collection's recordings as codes: up to three of each content, calm to lively.
 
-    Of the recordings of one liveliness those are taken up that the tokenizer gives back best and that `accept` lets
-    pass (is it fit for a character?). A search then finds better codes than the encoder's (see `code_search`; some
-    seconds each). What is still off by more than `worst_mm`, or too small, is left out. Raises InputError when
-    nothing is left, or the tokenizer has no body.
+    Of the recordings of one liveliness that one is taken up that the tokenizer gives back best and that `accept` lets
+    pass (is it fit for a character?). What is off by more than `worst_mm`, or too small, is left out. Raises
+    InputError when nothing is left, or the tokenizer has no body.
     """
     if tokenizer.settings.features != "body":
         raise InputError(
@@ -132,11 +130,9 @@ def bank_gestures(
     chosen: dict[str, BankedGesture] = {}
     for number, group in enumerate(near):
         banked = sorted((_banked(tokenizer, data, one) for one in group), key=lambda made: made.error_mm)
-        fit = [gesture for gesture in banked[: 2 * _SEARCHED] if accept is None or accept(gesture)]
-        better = [_searched(tokenizer, data, gesture) for gesture in fit[:_SEARCHED]] if search else fit
-        for gesture in sorted(better, key=lambda made: made.error_mm):
+        for gesture in banked[:_JUDGED]:
             good = gesture.error_mm <= worst_mm and gesture.reach >= _LEAST_REACH
-            if good and (accept is None or not search or accept(gesture)):
+            if good and (accept is None or accept(gesture)):
                 chosen[gesture.clip] = gesture
                 break
         if progress is not None:
@@ -211,18 +207,3 @@ def _reach(made: np.ndarray, true: np.ndarray, content: str) -> float:
     joints = [JOINT_INDEX[name] for name in GESTURES_OF[content][1]]
     ways = [np.linalg.norm(p[:, joints] - p[:1, joints], axis=-1).mean(axis=1).max() for p in (made, true)]
     return round(float(ways[0] / max(ways[1], 1e-6)), 3)
-
-
-def _searched(tokenizer: "MotionTokenizer", data: MotionData, banked: BankedGesture) -> BankedGesture:
-    """Return the gesture with the codes that a search finds (see `code_search`) and their error."""
-    from solami_tokenizers.motion.code_search import searched_codes
-
-    entry = next(clip for clip in data.clips if clip.name == banked.clip)
-    whole = data.body[data.frames_of(entry)]
-    begin = banked.begin
-    features = whole[begin : begin + _TOKEN * len(banked.codes)].copy()
-    codes = searched_codes(tokenizer, features, banked.codes)
-    part = slice(banked.first, banked.last + 1)
-    made, true = (_own_places(to_clip(f))[part] for f in (tokenizer.decode(codes, len(features)), features))
-    reach = _reach(made, true, entry.labels["content"])
-    return replace(banked, codes=codes, error_mm=round(mpjpe_mm(made, true), 2), reach=reach)

@@ -33,7 +33,7 @@ def build(
     out: Annotated[Path | None, typer.Option(help="The file; default: where the one that ships lies.")] = None,
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
     worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
-    search: Annotated[bool, typer.Option(help="Search better codes than the encoder's.")] = True,
+    closed_loop: Annotated[bool, typer.Option(help="Choose codes by what the decoder makes of them.")] = True,
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.
 
@@ -53,13 +53,12 @@ def build(
 
         task = bar.add_task("encoding", total=None)
         motion = load_data(data)
-        tokenizer = MotionTokenizer.from_pretrained(name)
+        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
         gestures = bank_gestures(
             tokenizer,
             motion,
             worst_mm,
             _fit_for_a_character(name),
-            search=search,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         clips = {g.clip for g in gestures}

@@ -18,9 +18,7 @@ from solami_datasets.gesture_phrases import bank_gestures, phrase_of
 from solami_protocol.errors import InputError
 from solami_protocol.quaternions import angle_between
 from solami_protocol.skeleton import FPS, JOINT_INDEX
-from solami_tokenizers.motion import code_search
 from solami_tokenizers.motion.clip import Clip
-from solami_tokenizers.motion.code_search import searched_codes
 from solami_tokenizers.motion.features import body_features
 from solami_tokenizers.motion.gesture_bank import GestureBank, bank_file, read_bank, weights_mark, write_bank
 from solami_tokenizers.motion.kinematics import forward
@@ -159,7 +157,7 @@ def test_a_bank_is_written_and_played(tokenizer: Path, tmp_path: Path, monkeypat
     data.save(tmp_path / "data.npz")
     out = tmp_path / "bank.json"
     command = ["tokenizer", "bank", "build", str(tokenizer), "--data", str(tmp_path / "data.npz"), "--out", str(out)]
-    done = CliRunner().invoke(app, [*command, "--worst-mm", "5000", "--no-search", "--called", "mine"])
+    done = CliRunner().invoke(app, [*command, "--worst-mm", "5000", "--no-closed-loop", "--called", "mine"])
     assert done.exit_code == 0, done.output
     bank = read_bank(out)
     assert {gesture.name for gesture in bank.gestures} == {"wave_right", "bow"}
@@ -173,18 +171,7 @@ def test_a_bank_is_written_and_played(tokenizer: Path, tmp_path: Path, monkeypat
     found = load_recorded(out, tokenizer)
     assert set(found) == {"wave_right", "bow"}
     assert found["bow"][0].channels >= {"torso", "head"}
-    assert CliRunner().invoke(app, [*command, "--no-search"]).exit_code != 0  # nothing is good enough
-
-
-def test_a_search_finds_better_codes_than_the_encoder() -> None:
-    net = MotionTokenizer.from_pretrained("body-residual")
-    features = torch.from_numpy(motion(range(1)).body[30:70].copy())
-    codes = net.encode(features)
-    found = searched_codes(net, features, codes, steps=20)
-    assert found.shape == codes.shape
-    error = code_search._Error(net, features)
-    before, after = (float(error(net.quantiser.latents_of(c[None]))) for c in (codes, found))
-    assert after < 0.97 * before
+    assert CliRunner().invoke(app, [*command, "--no-closed-loop"]).exit_code != 0  # nothing is good enough
 
 
 def test_made_up_motion_and_moods_stay_out(tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,17 +180,17 @@ def test_made_up_motion_and_moods_stay_out(tokenizer: Path, monkeypatch: pytest.
     angry = replace(data, clips=tuple(replace(c, labels={**c.labels, "style": "angry"}) for c in data.clips))
     net = MotionTokenizer.from_pretrained(tokenizer)
     monkeypatch.setattr(gesture_phrases, "_LEAST_REACH", 0.0)
-    assert bank_gestures(net, data, 1e9, search=False)
+    assert bank_gestures(net, data, 1e9)
     with pytest.raises(InputError, match="no gesture"):
-        bank_gestures(net, data, 1e9, accept=lambda gesture: False, search=False)
+        bank_gestures(net, data, 1e9, accept=lambda gesture: False)
     for other in (made_up, angry):
         with pytest.raises(InputError, match="no gesture"):
-            bank_gestures(MotionTokenizer.from_pretrained(tokenizer), other, 1e9, search=False)
+            bank_gestures(MotionTokenizer.from_pretrained(tokenizer), other, 1e9)
 
 
 def test_what_is_wrong_with_a_bank_is_said(tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gesture_phrases, "_LEAST_REACH", 0.0)
-    gestures = bank_gestures(MotionTokenizer.from_pretrained(tokenizer), motion(range(1)), 1e9, search=False)
+    gestures = bank_gestures(MotionTokenizer.from_pretrained(tokenizer), motion(range(1)), 1e9)
     bank = GestureBank(tokenizer="x", weights_sha256="0", licence="", sources=(), gestures=gestures)
     path = tmp_path / "bank.json"
     write_bank(path, bank)
