@@ -33,7 +33,9 @@ def build(
     out: Annotated[Path | None, typer.Option(help="The file; default: where the one that ships lies.")] = None,
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
     worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
-    closed_loop: Annotated[bool, typer.Option(help="Choose codes by what the decoder makes of them.")] = True,
+    closed_loop: Annotated[
+        bool, typer.Option(help="Choose codes by what the decoder makes of them; takes half an hour.")
+    ] = False,
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.
 
