@@ -34,7 +34,7 @@ def build(
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
     worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
     closed_loop: Annotated[
-        bool, typer.Option(help="Choose codes by what the decoder makes of them; takes half an hour.")
+        bool, typer.Option(help="Choose codes by what the decoder makes of them; takes long.")
     ] = False,
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.

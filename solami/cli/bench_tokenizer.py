@@ -70,6 +70,8 @@ def tokenizer(
 ) -> None:
     """Motion tokenizers on clips that none was trained on: error, motion, codes, speed, streaming.
 
+    Rows in closed loop take some 20 minutes on the shipped data; name the others with --only to leave them out.
+
     \b
     solami bench tokenizer --out runs/bench-tokenizer.json
     """

@@ -85,12 +85,17 @@ def joint_steps(body: Tensor, places: Tensor) -> Tensor:
     return steps + torch.stack([root[..., 0], torch.zeros_like(root[..., 0]), root[..., 1]], dim=-1)[..., None, :]
 
 
-def root_track(body: Tensor) -> Tensor:
-    """Return the root's way (B, T, 3) from the window's start: x, z in metres, heading in radians."""
+def root_track(body: Tensor, start: Tensor | None = None, *, first: bool = True) -> Tensor:
+    """Return the root's way (B, T, 3) after each frame: x, z in metres, heading in radians.
+
+    start: (B, 3) where it was before; None: all 0. first: the first frame begins a window and has not moved yet.
+    """
     rates = body[..., :3] / FPS
-    rates = torch.cat([torch.zeros_like(rates[:, :1]), rates[:, 1:]], dim=1)
-    yaw = rates[..., 0].cumsum(dim=1)
+    if first:
+        rates = torch.cat([torch.zeros_like(rates[:, :1]), rates[:, 1:]], dim=1)
+    before = torch.zeros_like(rates[:, 0]) if start is None else start
+    yaw = before[:, 2:] + rates[..., 0].cumsum(dim=1)
     sin, cos = torch.sin(yaw), torch.cos(yaw)
-    x = (cos * rates[..., 1] + sin * rates[..., 2]).cumsum(dim=1)
-    z = (cos * rates[..., 2] - sin * rates[..., 1]).cumsum(dim=1)
+    x = before[:, :1] + (cos * rates[..., 1] + sin * rates[..., 2]).cumsum(dim=1)
+    z = before[:, 1:2] + (cos * rates[..., 2] - sin * rates[..., 1]).cumsum(dim=1)
     return torch.stack([x, z, yaw], dim=-1)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from solami_protocol.errors import InputError
 from solami_protocol.skeleton import FPS
-from solami_tokenizers.motion.body_torch import joint_places
+from solami_tokenizers.motion.body_torch import joint_places, root_track
 from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.streaming import Carry, StreamState
+from solami_tokenizers.motion.streams import features_of_streams
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 __all__ = ["ClosedLoopEncoder", "Search", "need_searchable"]
@@ -84,17 +85,13 @@ class ClosedLoopEncoder:
         self._decoder = StreamState.start(self._batch, device)
         self._waiting = torch.zeros(self._batch, 0, width, device=device)
         self._before: Tensor | None = None  # frames (B, 4, D) whose decoding the next token still changes
-        self._root = torch.zeros(self._batch, 3, device=device)  # heading, x and z that the shown body is off
+        self._root = torch.zeros(self._batch, 3, device=device)  # x, z and heading that the shown body is off
         self._off: Tensor | None = None  # (B, 2, 22, 3) how far off the last two shown frames are
 
     @torch.inference_mode()
     def push(self, features: Tensor) -> Tensor | list[Tensor]:
         """Return the codes (k, Q) that these frames (n, D) make certain; a batch gives a list."""
-        x = self._tokenizer._checked(features)
-        x = x if x.ndim == 3 else x[None]
-        if len(x) != self._batch:
-            raise InputError(f"features of {len(x)} streams; this encoder has {self._batch}")
-        x = torch.cat([self._waiting, x], dim=1)
+        x = torch.cat([self._waiting, features_of_streams(self._tokenizer, features, self._batch)], dim=1)
         whole = x.shape[1] - x.shape[1] % STRIDE
         self._waiting = x[:, whole:]
         return self._given(x[:, :whole])
@@ -150,7 +147,7 @@ class ClosedLoopEncoder:
     def _guess(self, frames: Tensor) -> Tensor:
         """Return the encoder's latents (B, D), its person turning as much faster as the shown body lags behind."""
         carry = Carry(self._encoder)
-        behind = torch.remainder(torch.pi - self._root[:, :1], 2 * torch.pi) - torch.pi
+        behind = torch.remainder(torch.pi - self._root[:, 2:], 2 * torch.pi) - torch.pi
         seen = frames.clone()
         seen[..., 0] += FPS / (2 * STRIDE) * behind
         latents = self._tokenizer.latents_of(seen, carry)[:, 0]
@@ -219,24 +216,22 @@ class _Goal:
         self._deviation, self._search, self._target = tokenizer.deviation, search, target
         self._root, self._past, self._first = root, off, first
         self._places = joint_places(target)
-        self._way = _way(target, torch.zeros_like(root), first)
+        self._way = root_track(target, first=first)
         self._weight = torch.ones(target.shape[1], device=target.device)
         if tokenizer.decoder.delayed:
             self._weight[-STRIDE:] = search.provisional
 
     def errors(self, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return weighted errors (B, N, E) of frames (B, N, F, 136), each joint's (B, N, F, 22, 3) in metres in the
-        person's heading, and how far heading, x and z are off (B, N, F, 3)."""
+        person's heading, and how far x, z and heading are off (B, N, F, 3)."""
         batch, several = shown.shape[:2]
         flat = shown.flatten(0, 1)
-        start = torch.cat([self._root[:, :1], torch.zeros_like(self._root[:, 1:])], dim=1)
-        way = _way(flat, start.repeat_interleave(several, 0), self._first).unflatten(0, (batch, several))
-        root = way - self._way[:, None]
-        root = torch.cat([root[..., :1], root[..., 1:] + self._root[:, None, None, 1:]], dim=-1)
-        places = _turned(joint_places(flat).unflatten(0, (batch, several)), root[..., 0])
+        start = self._root.repeat_interleave(several, 0)
+        root = root_track(flat, start, first=self._first).unflatten(0, (batch, several)) - self._way[:, None]
+        places = _turned(joint_places(flat).unflatten(0, (batch, several)), root[..., 2])
         off = places - self._places[:, None]
-        zero = torch.zeros_like(root[..., 0])
-        world = off + torch.stack([root[..., 1], zero, root[..., 2]], dim=-1)[..., None, :]
+        zero = torch.zeros_like(root[..., 2])
+        world = off + torch.stack([root[..., 0], zero, root[..., 1]], dim=-1)[..., None, :]
         past = [] if self._past is None else [self._past[:, None].expand(-1, several, -1, -1, -1)]
         run = torch.cat([*past, world], dim=2)
         parts = [
@@ -244,7 +239,7 @@ class _Goal:
             ((shown - self._target[:, None]) / self._deviation, self._search.features),
             (run.diff(dim=2)[:, :, -off.shape[2] :], self._search.steps),
             (run.diff(n=2, dim=2), self._search.bends),
-            (root[..., 1:].clamp(-self._search.way_limit_m, self._search.way_limit_m), self._search.way),
+            (root[..., :2].clamp(-self._search.way_limit_m, self._search.way_limit_m), self._search.way),
         ]
         weighted = [
             (weight * part.flatten(3) * self._weight[-part.shape[2] :, None]).flatten(2)
@@ -252,22 +247,6 @@ class _Goal:
             if weight and part.shape[2]
         ]
         return torch.cat(weighted, dim=2), world, root
-
-
-def _way(body: Tensor, start: Tensor, first: bool) -> Tensor:
-    """Return heading, x and z (B, F, 3) after each frame of features (B, F, 136) from a start (B, 3).
-
-    first: the first frame is a recording's first one, which has not moved yet.
-    """
-    rates = body[..., :3] / FPS
-    if first:
-        rates = torch.cat([torch.zeros_like(rates[:, :1]), rates[:, 1:]], dim=1)
-    yaw = start[:, :1] + rates[..., 0].cumsum(1)
-    step = rates[..., 1:3]
-    sin, cos = yaw.sin(), yaw.cos()
-    x = (cos * step[..., 0] + sin * step[..., 1]).cumsum(1)
-    z = (cos * step[..., 1] - sin * step[..., 0]).cumsum(1)
-    return torch.stack([yaw, start[:, 1:2] + x, start[:, 2:] + z], dim=-1)
 
 
 def _turned(places: Tensor, yaw: Tensor) -> Tensor:

@@ -18,12 +18,21 @@ from solami_tokenizers.motion.streaming import Carry, StreamState
 if TYPE_CHECKING:
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["StreamDecoder", "StreamEncoder"]
+__all__ = ["StreamDecoder", "StreamEncoder", "features_of_streams"]
 
 
 def _need_causal(tokenizer: "MotionTokenizer") -> None:
     if tokenizer.settings.network != "causal":
         raise InputError("this tokenizer's network sees both ways and cannot stream; take a causal one (body-512)")
+
+
+def features_of_streams(tokenizer: "MotionTokenizer", features: Tensor, batch: int) -> Tensor:
+    """Return checked features (B, n, D) of one stream (n, D) or of B; InputError for another number of streams."""
+    x = tokenizer._checked(features)
+    x = x if x.ndim == 3 else x[None]
+    if len(x) != batch:
+        raise InputError(f"features of {len(x)} streams; this encoder has {batch}")
+    return x
 
 
 class StreamEncoder:
@@ -51,10 +60,7 @@ class StreamEncoder:
     @torch.inference_mode()
     def push(self, features: Tensor) -> Tensor | list[Tensor]:
         """Return the codes (k, Q) that these frames (n, D) make certain; a batch gives a list."""
-        x = self._tokenizer._checked(features)
-        x = x if x.ndim == 3 else x[None]
-        if len(x) != self._batch:
-            raise InputError(f"features of {len(x)} streams; this encoder has {self._batch}")
+        x = features_of_streams(self._tokenizer, features, self._batch)
         self._last = x[:, -1:].clone()
         x = torch.cat([self._waiting, x], dim=1)
         whole = x.shape[1] - x.shape[1] % STRIDE
