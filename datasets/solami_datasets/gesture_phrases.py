@@ -5,6 +5,7 @@ farthest way from rest: what the eye takes for "there it is".
 """
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,11 +127,13 @@ def bank_gestures(
             continue
         if content in GESTURES_OF and (made := _found(data, entry)) is not None:
             found.setdefault(content, []).append(made)
+    quick = copy(tokenizer)  # the same weights: who is worth a closer look is seen at a glance
+    quick.encoding = "open"
     near = [group for content in sorted(found) for group in _near(found[content])]
     chosen: dict[str, BankedGesture] = {}
     for number, group in enumerate(near):
-        banked = sorted((_banked(tokenizer, data, one) for one in group), key=lambda made: made.error_mm)
-        for gesture in banked[:_JUDGED]:
+        ranked = sorted(group, key=lambda one: _banked(quick, data, one).error_mm)[:_JUDGED]
+        for gesture in sorted((_banked(tokenizer, data, one) for one in ranked), key=lambda made: made.error_mm):
             good = gesture.error_mm <= worst_mm and gesture.reach >= _LEAST_REACH
             if good and (accept is None or accept(gesture)):
                 chosen[gesture.clip] = gesture
@@ -183,7 +186,7 @@ def _banked(tokenizer: "MotionTokenizer", data: MotionData, found: _Found) -> Ba
     features = data.body[data.frames_of(entry)]
     begin = max(phrase.first // _TOKEN - _MARGIN_TOKENS, 0)
     end = min(phrase.last // _TOKEN + 1 + _MARGIN_TOKENS, -(-len(features) // _TOKEN))
-    codes = tokenizer.encode(features)[begin:end]
+    codes = tokenizer.encode(features[: _TOKEN * end])[begin:]
     shift = begin * _TOKEN
     made, true = _own_places(to_clip(tokenizer.decode(codes))), _own_places(to_clip(features[shift:]))
     part = slice(phrase.first - shift, phrase.last + 1 - shift)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from solami_tokenizers.encoding import Encoding
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,9 +35,9 @@ def build(
     out: Annotated[Path | None, typer.Option(help="The file; default: where the one that ships lies.")] = None,
     called: Annotated[str, typer.Option(help="How the bank calls the tokenizer; default: its own name.")] = "",
     worst_mm: Annotated[float, typer.Option(help="Leave out gestures given back worse than this.")] = 30.0,
-    closed_loop: Annotated[
-        bool, typer.Option(help="Choose codes by what the decoder makes of them; takes long.")
-    ] = False,
+    encoding: Annotated[
+        Encoding, typer.Option(help="How the chosen ones are encoded: open, closed or search (the nearest).")
+    ] = "search",
 ) -> None:
     """Find gestures in recordings, choose calm to lively ones, and write their codes with their stroke times.
 
@@ -55,7 +57,7 @@ def build(
 
         task = bar.add_task("encoding", total=None)
         motion = load_data(data)
-        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
+        tokenizer = MotionTokenizer.from_pretrained(name, encoding=encoding)
         gestures = bank_gestures(
             tokenizer,
             motion,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from solami_tokenizers.encoding import Encoding
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,10 +23,10 @@ ROWS = {
     "solami_net_our_features": "body-solami-net",
     "solami_own_width": "body-solami-wide",
 }
-CLOSED_LOOP = "_closed_loop"
-"""Ends the names of rows whose codes are chosen by what the decoder makes of them."""
-_ALSO_CLOSED = ("ours_512", "ours_largest", "ours_residual")
-_SEEDS = ("body-512-seed1", "body-512-seed2")
+OURS = ("ours_512", "ours_largest", "ours_residual")
+ALSO: tuple[Encoding, ...] = ("open", "search")
+"""Other ways to encode than the one that is used when nothing is said; each ends the name of a row of its own."""
+_SEEDS = ("body-512-seed0", "body-512-seed1", "body-512-seed2")
 _SEAMS = 12
 _HEADLINE = "unseen_takes"
 _SHOWN = (
@@ -38,6 +40,7 @@ _SHOWN = (
     "entropy",
     "bits_per_s",
     "encode_fps",
+    "encode_64_load",
     "decode_fps",
     "first_chunk_ms",
     "stream_error_mm",
@@ -61,7 +64,7 @@ def tokenizer(
     ),
     row: Annotated[
         list[str] | None,
-        typer.Option(help=f"NAME=FOLDER: one more row, or another tokenizer for one; NAME{CLOSED_LOOP}: encoded so."),
+        typer.Option(help="NAME=FOLDER: one more row, or another tokenizer for one; NAME_open: encoded so."),
     ] = None,
     only: Annotated[str, typer.Option(help="Rows, by commas; all that are found if not given.")] = "",
     baselines: Annotated[bool, typer.Option(help="Also the mean pose, held poses, nearest motion.")] = True,
@@ -70,7 +73,8 @@ def tokenizer(
 ) -> None:
     """Motion tokenizers on clips that none was trained on: error, motion, codes, speed, streaming.
 
-    Rows in closed loop take some 20 minutes on the shipped data; name the others with --only to leave them out.
+    Rows that end in _open are those of the encoder alone, in _search of the longer search; these take most of the time.
+    Name the others with --only to leave them out.
 
     \b
     solami bench tokenizer --out runs/bench-tokenizer.json
@@ -115,7 +119,7 @@ def _rows(runs: Path, named: dict[str, str]) -> dict[str, str]:
         elif name in shipped:
             out[row] = name
     out |= named
-    return out | {f"{row}{CLOSED_LOOP}": out[row] for row in _ALSO_CLOSED if row in out} | named
+    return out | {f"{row}_{how}": out[row] for row in OURS if row in out for how in ALSO} | named
 
 
 def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> dict[str, Any]:
@@ -126,20 +130,14 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from solami.headset.talk import machine, versions
     from solami_tokenizers.motion.baselines import BASELINES, evaluate_baseline
     from solami_tokenizers.motion.evaluation import clips_of, evaluate
-    from solami_tokenizers.motion.speed import (
-        closed_loop_speed,
-        minute_figures,
-        seam_figures,
-        speed,
-        stream_figures,
-    )
+    from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
     rows: dict[str, Any] = {}
     for row in track(folders, description="judging", console=errors):
-        closed = row.endswith(CLOSED_LOOP)
-        made = MotionTokenizer.from_pretrained(folders[row], closed_loop=closed)
+        other = next((how for how in ALSO if row.endswith(f"_{how}")), None)
+        made = MotionTokenizer.from_pretrained(folders[row], encoding=other)
         by_split = {split: evaluate(made, data, split) for split in splits}
         clips = [clip for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 8]
         features = [made.features_of(clip) for clip in clips]
@@ -148,14 +146,15 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
         rows[row] = {
             **by_split[_HEADLINE],
             "bits_per_s": 7.5 * made.quantiser.bits,
-            **(closed_loop_speed(made, minutes) if closed else speed(made, minutes)),
+            "encoding": made.encoding,
+            **speed(made, minutes),
             **minute_figures(made, minutes[:1800]),
             "lookahead_frames": made.look_ahead_frames,
             "params": made.parameters_count,
             "tokenizer": Path(folders[row]).parent.name if "/" in folders[row] else folders[row],
             "splits": by_split,
         }
-        if not closed:  # what follows decodes, which is the same
+        if other is None:  # what follows decodes, which is the same
             seams = seam_figures(made, clips[:: max(1, len(clips) // _SEAMS)])
             rows[row] |= seams | stream_figures(made, max(features, key=len))
     for name in BASELINES if baselines else ():

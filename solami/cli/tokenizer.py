@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solami.cli import bank
+from solami_tokenizers.encoding import Encoding
 
 if TYPE_CHECKING:
     from solami_tokenizers.motion.motion_data import MotionData
@@ -16,9 +17,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Motion token
 app.add_typer(bank.app, name="bank", help="Recorded gestures as codes, for characters.")
 _Name = Annotated[str, typer.Argument(help="A tokenizer that ships (body-512) or the folder of one.")]
 _Data = Annotated[Path, typer.Option(help="A prepared collection, or a .npz of motion data.")]
-_ClosedLoop = Annotated[
-    bool, typer.Option(help="Choose codes by what the decoder makes of them: nearer, but about 5 times real time.")
-]
+_HOW = (
+    "open: the encoder alone, fastest; closed: of the codes near by, the one whose motion is nearest; search: look "
+    "further, for motion unlike the recordings. Default: closed where the tokenizer can, else open."
+)
+_Encoding = Annotated[Encoding | None, typer.Option(help=_HOW)]
 _COLLECTION = Path("runs/data/motion")
 
 
@@ -108,7 +111,7 @@ def evaluate_(
     name: _Name,
     data: _Data = _COLLECTION,
     splits: Annotated[str, typer.Option(help="Splits, by commas; all but train if not given.")] = "",
-    closed_loop: _ClosedLoop = False,
+    encoding: _Encoding = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
     """Judge a tokenizer on clips that it was not trained on; one column a split."""
@@ -122,7 +125,7 @@ def evaluate_(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
+        tokenizer = MotionTokenizer.from_pretrained(name, encoding=encoding)
         hands = tokenizer.settings.features == "hand"
         motion = load_data(data, hands=hands)
         known = sorted({clip.split for clip in motion.clips} - {"train"})
@@ -148,12 +151,12 @@ def encode(
     name: _Name,
     motion: Annotated[Path, typer.Argument(help="A motion file: .bvh or .npz.")],
     out: Annotated[Path, typer.Argument(help="The .npz to write: codes, and where the motion begins.")],
-    closed_loop: _ClosedLoop = False,
+    encoding: _Encoding = None,
 ) -> None:
     """Turn a motion file into codes.
 
     \b
-    solami tokenizer encode body-residual dance.bvh codes.npz --closed-loop
+    solami tokenizer encode body-residual dance.bvh codes.npz --encoding search
     """
     from solami.cli.console import console, fail_politely
     from solami_tokenizers.motion.code_files import Codes, write_codes
@@ -163,7 +166,7 @@ def encode(
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
-        tokenizer = MotionTokenizer.from_pretrained(name, closed_loop=closed_loop)
+        tokenizer = MotionTokenizer.from_pretrained(name, encoding=encoding)
         clip = resample(read_motion(motion))
         features = tokenizer.features_of(clip)
         codes = tokenizer.encode(features)
@@ -219,15 +222,13 @@ def compare(
     out: Annotated[
         Path, typer.Option(help="NAME.html (moving, with figures) or NAME.png (film strips: recording, A, B).")
     ] = Path("runs/compare.html"),
-    closed_loop: Annotated[
-        bool, typer.Option(help="B chooses codes by what its decoder makes of them; may be A once more.")
-    ] = False,
+    b_encoding: Annotated[Encoding | None, typer.Option(help=f"How B encodes; it may be A once more. {_HOW}")] = None,
 ) -> None:
     """Show recordings and both reconstructions side by side: a moving page with figures, or film strips.
 
     \b
     solami tokenizer compare body-512 body-residual
-    solami tokenizer compare body-residual body-residual --closed-loop --split other_source
+    solami tokenizer compare body-residual body-residual --b-encoding search --split other_source
     """
     from solami.cli.console import console, fail_politely
     from solami_datasets.filmstrip import film_strip, stacked, write_png
@@ -237,9 +238,10 @@ def compare(
 
     with fail_politely():
         first, second = (_label(a), _label(b)) if _label(a) != _label(b) else (a, b)
+        second = f"{second}, {b_encoding}" if b_encoding else second
         tokenizers = {
             first: MotionTokenizer.from_pretrained(a),
-            second + ", closed loop" * closed_loop: MotionTokenizer.from_pretrained(b, closed_loop=closed_loop),
+            second: MotionTokenizer.from_pretrained(b, encoding=b_encoding),
         }
         motion = load_data(data)
         shown = clips_to_show(tokenizers, motion, split, [c.strip() for c in clips.split(",") if c.strip()])

@@ -10,7 +10,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from solami.cli.bench_tokenizer import CLOSED_LOOP, ROWS, tokenizer
+from solami.cli.bench_tokenizer import ROWS, tokenizer
 from solami_protocol import quaternions as quat
 from solami_protocol.settings import load_settings
 from solami_protocol.skeleton import FPS
@@ -81,17 +81,19 @@ def test_the_bench_gives_what_it_promises(data: MotionData, tmp_path: Path) -> N
         (configs / f"{ROWS[row]}.yaml").write_text("batch: 2\nwindow: 16\nlong_window: 16\ntokenizer: {width: 16}\n")
     args = ["--data", str(tmp_path / "motion.npz"), "--runs", str(tmp_path), "--out", str(out)]
     args += ["--training-s", "0.1", "--configs", str(configs)]
-    args += ["--only", f"ours_512,solami_mode,ours_512{CLOSED_LOOP},ours_residual"]
+    args += ["--only", "ours_512,solami_mode,ours_512_open,ours_512_search,ours_residual"]
     done = CliRunner().invoke(app, args)
     assert done.exit_code == 0, done.output
     figures = json.loads(out.read_text())
     assert {"machine", "versions", "rows"} <= set(figures)
     rows = figures["rows"]
     baselines = {"mean_pose", "true_poses_held_7_5hz", "nearest_training_motion"}
-    assert set(rows) == {"ours_512", "solami_mode", f"ours_512{CLOSED_LOOP}", "ours_residual"} | baselines
+    assert set(rows) == {"ours_512", "solami_mode", "ours_512_open", "ours_512_search", "ours_residual"} | baselines
     assert rows["ours_residual"]["tokenizer"] == "body-residual", "what was not trained here is what ships"
-    assert rows["ours_512_closed_loop"]["mpjpe_mm"] != rows["ours_512"]["mpjpe_mm"]
-    assert "ours_512_closed_loop: entropy" in {aim["what"] for aim in figures["aims"]}
+    assert [rows[f"ours_512{how}"]["encoding"] for how in ("", "_open", "_search")] == ["closed", "open", "search"]
+    assert len({rows[f"ours_512{how}"]["mpjpe_mm"] for how in ("", "_open", "_search")}) == 3
+    assert "ours_512_search: entropy" in {aim["what"] for aim in figures["aims"]}
+    assert "ours_512_open / solami_mode: mpjpe_mm" in {aim["what"] for aim in figures["aims"]}
     assert set(rows["ours_512"]) >= PROMISED
     assert rows["ours_512"]["stream_error_mm"] < 1e-3
     assert rows["solami_mode"]["stream_error_mm"] > 0.01

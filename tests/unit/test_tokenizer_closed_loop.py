@@ -1,6 +1,8 @@
 """Closed-loop encoding: nearer than the encoder alone, streamed as whole, with the heading made good, and refusals."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,22 +11,24 @@ from typer.testing import CliRunner
 
 from solami.cli.main import app
 from solami_protocol.errors import InputError
+from solami_tokenizers.encoding import Encoding
 from solami_tokenizers.motion.body_torch import root_track
-from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder, Search
+from solami_tokenizers.motion.closed_loop import SEARCH, ClosedLoopEncoder
 from solami_tokenizers.motion.features import to_clip
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.metrics import mpjpe_mm
+from solami_tokenizers.motion.streaming import Carry
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 
 @pytest.fixture(scope="module")
 def open_loop() -> MotionTokenizer:
-    return MotionTokenizer.from_pretrained("body-512")
+    return MotionTokenizer.from_pretrained("body-512", encoding="open")
 
 
-@pytest.fixture(scope="module")
-def closed_loop() -> MotionTokenizer:
-    return MotionTokenizer.from_pretrained("body-512", closed_loop=True)
+@pytest.fixture(scope="module", params=["closed", "search"])
+def closed_loop(request: pytest.FixtureRequest) -> MotionTokenizer:
+    return MotionTokenizer.from_pretrained("body-512", encoding=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +51,22 @@ def error_mm(made: torch.Tensor, true: torch.Tensor) -> float:
 
 
 def test_it_is_nearer_and_keeps_the_heading(odd: torch.Tensor) -> None:
-    plain, searched = (
+    plain, closed, searched = (
         tok.decode(tok.encode(odd))
-        for tok in (MotionTokenizer.from_pretrained("body-residual", closed_loop=closed) for closed in (False, True))
+        for tok in (MotionTokenizer.from_pretrained("body-residual", encoding=how) for how in get_args(Encoding))
     )
+    assert error_mm(closed, odd) < 0.8 * error_mm(plain, odd)
     assert error_mm(searched, odd) < 0.5 * error_mm(plain, odd)
-    plain_yaw, yaw, true_yaw = root_track(torch.stack([plain, searched, odd]))[:, -1, 2]
-    assert abs(yaw - true_yaw) < 0.3
-    assert abs(yaw - true_yaw) < 0.5 * abs(plain_yaw - true_yaw)
+    plain_yaw, closed_yaw, yaw, true_yaw = root_track(torch.stack([plain, closed, searched, odd]))[:, -1, 2]
+    assert max(abs(yaw - true_yaw), abs(closed_yaw - true_yaw)) < 0.3
+    assert max(abs(yaw - true_yaw), abs(closed_yaw - true_yaw)) < 0.5 * abs(plain_yaw - true_yaw)
+
+
+def test_it_is_what_a_tokenizer_from_files_does_where_it_can(open_loop: MotionTokenizer, odd: torch.Tensor) -> None:
+    usual, closed = (MotionTokenizer.from_pretrained("body-512", encoding=how) for how in (None, "closed"))
+    assert torch.equal(usual.encode(odd), closed.encode(odd))
+    assert not torch.equal(usual.encode(odd), open_loop.encode(odd))
+    assert [MotionTokenizer.from_pretrained(name).encoding for name in ("body-solami", "hand")] == ["open", "open"]
 
 
 def test_streamed_and_in_batches_it_gives_the_same_codes(closed_loop: MotionTokenizer, odd: torch.Tensor) -> None:
@@ -72,6 +84,19 @@ def test_streamed_and_in_batches_it_gives_the_same_codes(closed_loop: MotionToke
     assert torch.equal(again.push(torch.stack([odd[:8], odd[:8]]))[1], whole[:2]), "a flush did not start anew"
 
 
+def test_single_streams_of_a_batch_start_anew(closed_loop: MotionTokenizer, odd: torch.Tensor) -> None:
+    stream = closed_loop.stream_encoder(2)
+    other = odd[:32].flip(0)
+    stream.push(torch.stack([odd[:16], other[:16]]))
+    stream.reset(torch.tensor([False, True]))
+    kept, anew = stream.push(torch.stack([odd[16:32], odd[:16]]))
+    assert torch.equal(kept, closed_loop.encode(odd[:32])[4:])
+    assert torch.equal(anew, closed_loop.encode(odd[:16]))
+    stream.push(torch.stack([odd[:3], odd[:3]]))
+    with pytest.raises(InputError, match="3 frames wait"):
+        stream.reset(torch.tensor([True, False]))
+
+
 def test_the_future_does_not_matter(closed_loop: MotionTokenizer, odd: torch.Tensor) -> None:
     changed = odd.clone()
     changed[40:] = odd[:40]
@@ -79,12 +104,18 @@ def test_the_future_does_not_matter(closed_loop: MotionTokenizer, odd: torch.Ten
 
 
 @pytest.mark.parametrize("name", ["body-512", "body-residual"])
-def test_with_all_trust_it_says_what_the_encoder_says(name: str, odd: torch.Tensor) -> None:
-    tokenizer = MotionTokenizer.from_pretrained(name)
+def test_with_all_trust_it_is_as_near_to_the_encoder_as_can_be(name: str, odd: torch.Tensor) -> None:
+    tokenizer = MotionTokenizer.from_pretrained(name, encoding="open")
     own = tokenizer.encode(odd[:40])
     # the first two tokens: from the third on, the heading that is off changes what the encoder sees
-    assert torch.equal(ClosedLoopEncoder(tokenizer, search=Search(trust=1e9)).push(odd[:8]), own[:2])
-    assert not torch.equal(ClosedLoopEncoder(tokenizer, search=Search(trust=0)).push(odd[:40]), own)
+    trusting = ClosedLoopEncoder(tokenizer, search=replace(SEARCH, trust=1e9)).push(odd[:8])
+    assert isinstance(trusting, torch.Tensor)
+    with torch.inference_mode():
+        said = tokenizer.latents_of(odd[None, :8], Carry())
+        far = [(tokenizer.quantiser.latents_of(c[None]) - said).square().sum(2) for c in (trusting, own[:2])]
+    assert (far[0] <= far[1] + 1e-5).all(), "several codebooks leave nearer sums than one after the other finds"
+    assert name != "body-512" or torch.equal(trusting, own[:2])
+    assert not torch.equal(ClosedLoopEncoder(tokenizer, search=replace(SEARCH, trust=0)).push(odd[:40]), own)
 
 
 def test_masked_frames_show_the_one_before(closed_loop: MotionTokenizer, odd: torch.Tensor) -> None:
@@ -100,7 +131,7 @@ def test_masked_frames_show_the_one_before(closed_loop: MotionTokenizer, odd: to
 @pytest.mark.parametrize("name", ["body-solami", "hand"])
 def test_what_cannot_be_searched_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="closed loop: needs"):
-        MotionTokenizer.from_pretrained(name, closed_loop=True)
+        MotionTokenizer.from_pretrained(name, encoding="closed")
 
 
 def test_bad_input_is_refused(closed_loop: MotionTokenizer, odd: torch.Tensor) -> None:
@@ -114,7 +145,7 @@ def test_bad_input_is_refused(closed_loop: MotionTokenizer, odd: torch.Tensor) -
 
 def test_the_command_line_says_so(tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        app, ["tokenizer", "encode", "body-solami", "x.bvh", str(tmp_path / "c"), "--closed-loop"]
+        app, ["tokenizer", "encode", "body-solami", "x.bvh", str(tmp_path / "c"), "--encoding", "search"]
     )
     assert done.exit_code == 1
     assert "closed loop: needs" in " ".join(done.output.split())

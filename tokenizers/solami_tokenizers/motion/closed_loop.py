@@ -1,11 +1,13 @@
 """An encoder that sees what it says: each token is chosen by what the decoder, where it then stands, makes of it.
 
 The encoder alone has learnt from recordings and errs on what they do not show; what it errs in heading adds up. Here
-the decoder runs along. For each token its answer to small changes of the latent is measured, the latent is moved to
-where the shown body is nearest to the person (a damped Gauss-Newton step, Levenberg 1944), codes near by are looked up
-in the metric of that body, and the one that really shows the nearest body is taken: analysis by synthesis, as speech
-coders do it (Atal and Schroeder 1984). The heading that is off so far counts, so it is made good. Latency is that of
-the encoder alone, and decoders need nothing new.
+the decoder runs along: of some codes near to what the encoder says, the one is taken that really shows the body nearest
+to the person: analysis by synthesis, as speech coders do it (Atal and Schroeder 1984). The heading that is off so far
+counts, so it is made good. Latency is that of the encoder alone, and decoders need nothing new.
+
+`CHOICE` compares the nearest codes. `SEARCH` also measures the decoder's answer to small changes of the latent, moves
+the latent to where the shown body is nearest (a damped Gauss-Newton step, Levenberg 1944), and looks up codes near by
+in the metric of that body: twice the time, for motion that is unlike all recordings.
 """
 
 from dataclasses import dataclass
@@ -16,12 +18,13 @@ from torch import Tensor
 from solami_protocol.errors import InputError
 from solami_protocol.skeleton import FPS
 from solami_tokenizers.motion.body_torch import joint_places, root_track
+from solami_tokenizers.motion.features import BODY_JOINTS, YAW_RATE
 from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.streaming import Carry, StreamState
-from solami_tokenizers.motion.streams import features_of_streams
+from solami_tokenizers.motion.streams import features_of_streams, need_whole_tokens
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["ClosedLoopEncoder", "Search", "need_searchable"]
+__all__ = ["CHOICE", "SEARCH", "ClosedLoopEncoder", "Search", "can_close", "need_searchable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,55 +41,86 @@ class Search:
     """The root's place on the floor."""
     provisional: float = 0.7
     """Frames that the next token still changes."""
-    damping: tuple[float, ...] = (0.2, 2.0)
-    """Of the Gauss-Newton step, in shares of the mean curvature: one try each."""
+    damping: tuple[float, ...] = ()
+    """Of the Gauss-Newton step, in shares of the mean curvature: one try each; none: the latent stays."""
     nudge: float = 0.05
     """Change of the latent that the answer is measured by, in deviations of the codebooks."""
-    beam: int = 8
+    beam: int = 4
     """Codes that are tried for each try of the latent."""
-    trust: float = 0.3
-    """Of the latent, per deviation from what the encoder said: its codes follow one another more calmly. Jitter of
-    body-512 on validation takes: 1.22 at 0.15, 1.19 at 0.2, 1.14 at 0.3, at the same error to 0.1 mm."""
+    trust: float = 0.15
+    """Of the latent, per deviation from what the encoder said: its codes follow one another more calmly."""
     way_limit_m: float = 0.3
     """A place that is farther off counts as this: pose must not pay for what is lost."""
 
 
+CHOICE = Search()
+"""Validation takes, body-512: 24.1 mm with 2, 4 and 8 codes alike to 0.3 mm (open loop 26.7); jitter 1.14 at a trust of
+0.1, 1.09 at 0.3."""
+SEARCH = Search(damping=(0.2, 2.0), beam=8, trust=0.3)
+"""Jitter of an earlier body-512 on validation takes: 1.22 at a trust of 0.15, 1.19 at 0.2, 1.14 at 0.3, at the same
+error to 0.1 mm."""
+
+
+def can_close(tokenizer: MotionTokenizer) -> bool:
+    """Return whether a tokenizer can encode in closed loop."""
+    settings = tokenizer.settings
+    return (
+        settings.network == "causal"
+        and settings.features == "body"
+        and settings.look_ahead != "encoder"
+        and settings.quantiser.kind != "fsq"
+    )
+
+
 def need_searchable(tokenizer: MotionTokenizer) -> None:
     """Raise InputError unless a tokenizer can encode in closed loop."""
-    settings = tokenizer.settings
-    if (
-        settings.network != "causal"
-        or settings.features != "body"
-        or settings.look_ahead == "encoder"
-        or settings.quantiser.kind == "fsq"
-    ):
+    if not can_close(tokenizer):
         raise InputError(
             "closed loop: needs codebooks, body features, and a causal encoder that does not look ahead (as body-512)"
         )
 
 
 class ClosedLoopEncoder:
-    """Features to codes as they come, like `StreamEncoder`: token k leaves with frame 4k + 3.
+    """Features to codes as they come, like `StreamEncoder`: token k leaves with frame 4k + 3."""
 
-    Streams of a batch begin and end together.
-    """
+    _encoder: StreamState
+    _decoder: StreamState
+    _waiting: Tensor
+    """(B, n, D) frames that wait for the rest of their token."""
+    _seen: Tensor
+    """(B,) int64, tokens since the beginning."""
+    _before: Tensor
+    """(B, 4, D), the last token's frames: the next one still changes what is shown of them."""
+    _root: Tensor
+    """(B, 3), x, z and heading that the shown body is off."""
+    _off: Tensor
+    """(B, 2, 22, 3), how far off its last two frames are, in metres."""
 
-    def __init__(self, tokenizer: MotionTokenizer, batch: int = 1, search: Search | None = None) -> None:
+    def __init__(self, tokenizer: MotionTokenizer, batch: int = 1, search: Search = CHOICE) -> None:
         need_searchable(tokenizer)
-        self._tokenizer, self._batch, self._search = tokenizer, batch, search or Search()
+        self._tokenizer, self._batch, self._search = tokenizer, batch, search
+        self._delayed = tokenizer.decoder.delayed
         self._books = tokenizer.quantiser.codebooks()
         self._spread = torch.stack([book.var(0) for book in self._books]).sum(0).sqrt()  # (D,)
         self.reset()
 
-    def reset(self) -> None:
-        """Start anew."""
+    def reset(self, streams: Tensor | None = None) -> None:
+        """Start anew: all streams, or those of a mask (B,) when no frame waits for the rest of its token."""
+        if streams is not None:
+            need_whole_tokens(self._waiting)
+            self._encoder.reset(streams)
+            self._decoder.reset(streams)
+            self._seen = self._seen.masked_fill(streams, 0)
+            self._root = self._root.masked_fill(streams[:, None], 0)
+            return
         device, width = self._tokenizer.mean.device, self._tokenizer.settings.feature_width
         self._encoder = StreamState.start(self._batch, device)
         self._decoder = StreamState.start(self._batch, device)
         self._waiting = torch.zeros(self._batch, 0, width, device=device)
-        self._before: Tensor | None = None  # frames (B, 4, D) whose decoding the next token still changes
-        self._root = torch.zeros(self._batch, 3, device=device)  # x, z and heading that the shown body is off
-        self._off: Tensor | None = None  # (B, 2, 22, 3) how far off the last two shown frames are
+        self._seen = torch.zeros(self._batch, dtype=torch.int64, device=device)
+        self._before = torch.zeros(self._batch, STRIDE, width, device=device)
+        self._root = torch.zeros(self._batch, 3, device=device)
+        self._off = torch.zeros(self._batch, 2, BODY_JOINTS, 3, device=device)
 
     @torch.inference_mode()
     def push(self, features: Tensor) -> Tensor | list[Tensor]:
@@ -117,39 +151,40 @@ class ClosedLoopEncoder:
 
     def _token(self, frames: Tensor) -> Tensor:
         """Return the codes (B, Q) of the next four frames (B, 4, D)."""
-        target = frames if self._before is None else torch.cat([self._before, frames], dim=1)
-        goal = _Goal(self._tokenizer, self._search, target, self._root, self._off, first=self._fresh)
+        goal = self._goal(frames)
         start = self._guess(frames)
-        tries, metric = self._moved(start, goal)
-        own = self._near(start[:, None], torch.eye(start.shape[1], device=start.device).expand_as(metric))
-        codes = torch.cat([own, self._near(tries, metric)], dim=1)
+        codes = self._near(start[:, None])
+        if self._search.damping:
+            tries, metric = self._moved(start, goal)
+            codes = torch.cat([codes, self._near(tries, metric)], dim=1)
         latents = self._tokenizer.quantiser.latents_of(codes)
-        shown = self._shown(latents)
+        shown, state = self._shown(latents)
         errors, off, root = goal.errors(shown)
         far = ((latents - start[:, None]) / self._spread).square().mean(2)
         best = (errors.square().sum(2) + self._search.trust * far).argmin(1)
         at = torch.arange(self._batch, device=best.device), best
-        if self._before is not None or not self._delayed:
-            self._root = root[at][:, STRIDE - 1]
-            self._off = off[at][:, STRIDE - 2 : STRIDE]
-        self._before = frames if self._delayed else None
-        self._commit(latents[at])
+        self._keep(frames, root[at], off[at], _of_streams(state, at[0] * codes.shape[1] + best))
         return codes[at]
 
-    @property
-    def _delayed(self) -> bool:
-        return self._tokenizer.decoder.delayed
+    def _goal(self, frames: Tensor) -> "_Goal":
+        target = torch.cat([self._before, frames], dim=1) if self._delayed else frames
+        start = (int(self._delayed) - self._seen) * STRIDE
+        return _Goal(self._tokenizer, self._search, target, start, self._root, self._off)
 
-    @property
-    def _fresh(self) -> bool:
-        return self._off is None
+    def _keep(self, frames: Tensor, root: Tensor, off: Tensor, state: StreamState) -> None:
+        """Go on from a token: root (B, F, 3) and off (B, F, 22, 3) are those of its choice."""
+        certain = (self._seen >= 1) if self._delayed else torch.ones_like(self._seen, dtype=torch.bool)
+        self._root = torch.where(certain[:, None], root[:, STRIDE - 1], self._root)
+        self._off = off[:, STRIDE - 2 : STRIDE]
+        self._before, self._decoder = frames, state
+        self._seen = self._seen + 1
 
     def _guess(self, frames: Tensor) -> Tensor:
         """Return the encoder's latents (B, D), its person turning as much faster as the shown body lags behind."""
         carry = Carry(self._encoder)
         behind = torch.remainder(torch.pi - self._root[:, 2:], 2 * torch.pi) - torch.pi
         seen = frames.clone()
-        seen[..., 0] += FPS / (2 * STRIDE) * behind
+        seen[..., YAW_RATE] += FPS / (2 * STRIDE) * behind[..., None]
         latents = self._tokenizer.latents_of(seen, carry)[:, 0]
         carry.keep(delayed=False)
         return latents
@@ -158,7 +193,7 @@ class ClosedLoopEncoder:
         """Return latents (B, K, D) after a step of each damping, and the metric (B, D, D) around them."""
         nudges = self._search.nudge * torch.diag(self._spread)
         around = torch.cat([start[:, None], start[:, None] + nudges], dim=1)  # (B, 1 + D, D)
-        errors, _, _ = goal.errors(self._shown(around))
+        errors, _, _ = goal.errors(self._shown(around)[0])
         jacobian = (errors[:, 1:] - errors[:, :1]).mT / self._search.nudge  # per deviation of the latent
         metric = jacobian.mT @ jacobian
         slope = jacobian.mT @ errors[:, 0, :, None]
@@ -168,13 +203,13 @@ class ClosedLoopEncoder:
         moved = start[:, None] + torch.stack(steps, dim=1) * self._spread
         return moved, (metric + 0.01 * scale * eye) / self._spread / self._spread[:, None]
 
-    def _near(self, latents: Tensor, metric: Tensor) -> Tensor:
-        """Return codes (B, K beam, Q) whose latents are near to some (B, K, D) in a metric (B, D, D)."""
-        root = torch.linalg.cholesky(metric)
-        rest = (latents @ root)[:, :, None]  # (B, K, paths, D)
+    def _near(self, latents: Tensor, metric: Tensor | None = None) -> Tensor:
+        """Return codes (B, K beam, Q) whose latents are near to some (B, K, D), in a metric (B, D, D) if given."""
+        root = None if metric is None else torch.linalg.cholesky(metric)
+        rest = (latents if root is None else latents @ root)[:, :, None]  # (B, K, paths, D)
         codes = torch.zeros(*rest.shape[:3], 0, dtype=torch.int64, device=rest.device)
         for book in self._books:
-            turned = book @ root  # (B, codes, D)
+            turned = book.expand(len(latents), -1, -1) if root is None else book @ root  # (B, codes, D)
             away = torch.cdist(rest.flatten(1, 2), turned).square().unflatten(1, rest.shape[1:3]).flatten(2)
             found = away.topk(min(self._search.beam, away.shape[-1]), largest=False).indices
             path, code = found // len(book), found % len(book)
@@ -182,44 +217,55 @@ class ClosedLoopEncoder:
             rest = _picked(rest, path) - turned[torch.arange(len(turned))[:, None, None], code]
         return codes.flatten(1, 2)
 
-    def _shown(self, latents: Tensor) -> Tensor:
-        """Return what the decoder would show of latents (B, N, D): (B, N, 8, 136), the token before and this one."""
-        batch, several, _ = latents.shape
-        state = StreamState(
-            [past.repeat_interleave(several, 0) for past in self._decoder.pasts],
-            self._decoder.fresh.repeat_interleave(several),
-            self._decoder.unfilled.repeat_interleave(several),
-        )
-        carry = Carry(state, drop_first=self._delayed and self._before is None)
-        given = latents.flatten(0, 1)[:, None].expand(-1, 2 if self._delayed else 1, -1)
-        return self._tokenizer.frames_of(given, carry)[0].unflatten(0, (batch, several))
+    def _shown(self, latents: Tensor) -> tuple[Tensor, StreamState]:
+        """Return what the decoder would show of latents (B, N, D), and where it would stand then (B N streams).
 
-    def _commit(self, latents: Tensor) -> None:
-        carry = Carry(self._decoder)
-        self._tokenizer.frames_of(latents[:, None], carry)
+        It shows (B, N, 8, 136): the token before, now certain, and this one, as if it stayed; without a look-ahead
+        (B, N, 4, 136), this one.
+        """
+        batch, several, _ = latents.shape
+        state = _of_streams(self._decoder, torch.arange(batch, device=latents.device).repeat_interleave(several))
+        given = latents.flatten(0, 1)[:, None]
+        carry = Carry(state)
+        shown = [self._tokenizer.frames_of(given, carry)[0]]
         carry.keep(delayed=self._delayed)
+        if self._delayed:
+            shown.append(self._tokenizer.frames_of(given, Carry(state))[0])
+        return torch.cat(shown, dim=1).unflatten(0, (batch, several)), state
+
+
+def _of_streams(state: StreamState, streams: Tensor) -> StreamState:
+    """Return the state of some streams, by number."""
+    return StreamState([past[streams] for past in state.pasts], state.fresh[streams], state.unfilled[streams])
 
 
 class _Goal:
     """The frames to show (B, F, 136), and how far off a body is that shows others."""
 
     def __init__(
-        self,
-        tokenizer: MotionTokenizer,
-        search: Search,
-        target: Tensor,
-        root: Tensor,
-        off: Tensor | None,
-        first: bool,
+        self, tokenizer: MotionTokenizer, search: Search, target: Tensor, start: Tensor, root: Tensor, off: Tensor
     ) -> None:
-        """root (B, 3), off (B, 2, 22, 3): see `ClosedLoopEncoder`; first: these are a recording's first frames."""
+        """start: (B,) int64, frame of the target with which the recording begins, at most 0 where it has begun.
+
+        root (B, 3), off (B, 2, 22, 3): see `ClosedLoopEncoder`.
+        """
         self._deviation, self._search, self._target = tokenizer.deviation, search, target
-        self._root, self._past, self._first = root, off, first
-        self._places = joint_places(target)
-        self._way = root_track(target, first=first)
-        self._weight = torch.ones(target.shape[1], device=target.device)
+        self._root, self._past = root, off
+        frames = torch.arange(-2, target.shape[1], device=target.device)
+        counts = frames >= start[:, None]  # (B, 2 + F)
+        self._moves = (frames > start[:, None])[:, 2:, None]  # the first frame has not moved yet
+        weight = torch.ones(target.shape[1], device=target.device)
         if tokenizer.decoder.delayed:
-            self._weight[-STRIDE:] = search.provisional
+            weight[-STRIDE:] = search.provisional
+        self._poses = weight * counts[:, 2:]  # (B, F)
+        self._steps = self._poses * counts[:, 1:-1]
+        self._bends = self._steps * counts[:, :-2]
+        self._places = joint_places(target)
+        self._way = self._track(target, None, 1)
+
+    def _track(self, body: Tensor, start: Tensor | None, several: int) -> Tensor:
+        moves = self._moves.repeat_interleave(several, 0)
+        return root_track(torch.cat([body[..., :3] * moves, body[..., 3:]], dim=-1), start, first=False)
 
     def errors(self, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return weighted errors (B, N, E) of frames (B, N, F, 136), each joint's (B, N, F, 22, 3) in metres in the
@@ -227,25 +273,22 @@ class _Goal:
         batch, several = shown.shape[:2]
         flat = shown.flatten(0, 1)
         start = self._root.repeat_interleave(several, 0)
-        root = root_track(flat, start, first=self._first).unflatten(0, (batch, several)) - self._way[:, None]
+        root = self._track(flat, start, several).unflatten(0, (batch, several)) - self._way[:, None]
         places = _turned(joint_places(flat).unflatten(0, (batch, several)), root[..., 2])
         off = places - self._places[:, None]
         zero = torch.zeros_like(root[..., 2])
         world = off + torch.stack([root[..., 0], zero, root[..., 1]], dim=-1)[..., None, :]
-        past = [] if self._past is None else [self._past[:, None].expand(-1, several, -1, -1, -1)]
-        run = torch.cat([*past, world], dim=2)
+        run = torch.cat([self._past[:, None].expand(-1, several, -1, -1, -1), world], dim=2)
+        steps = run.diff(dim=2)
+        limit, search = self._search.way_limit_m, self._search
         parts = [
-            (off, 1.0),
-            ((shown - self._target[:, None]) / self._deviation, self._search.features),
-            (run.diff(dim=2)[:, :, -off.shape[2] :], self._search.steps),
-            (run.diff(n=2, dim=2), self._search.bends),
-            (root[..., :2].clamp(-self._search.way_limit_m, self._search.way_limit_m), self._search.way),
+            (off, 1.0, self._poses),
+            ((shown - self._target[:, None]) / self._deviation, search.features, self._poses),
+            (steps[:, :, 1:], search.steps, self._steps),
+            (steps.diff(dim=2), search.bends, self._bends),
+            (root[..., :2].clamp(-limit, limit), search.way, self._poses),
         ]
-        weighted = [
-            (weight * part.flatten(3) * self._weight[-part.shape[2] :, None]).flatten(2)
-            for part, weight in parts
-            if weight and part.shape[2]
-        ]
+        weighted = [(weight * part.flatten(3) * frames[:, None, :, None]).flatten(2) for part, weight, frames in parts]
         return torch.cat(weighted, dim=2), world, root
 
 

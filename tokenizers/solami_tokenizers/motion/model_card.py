@@ -53,7 +53,7 @@ def _text(
         "",
         f"Trained for {trained_s / 3600:.2f} hours on {settings.device} ({settings.precision}), seed {settings.seed}.",
         "",
-        "| figure on validation clips | value |",
+        f"| figure on validation clips, encoding: {tokenizer.encoding} | value |",
         "|---|---|",
         *(f"| {name} | {figures[name]:.3g} |" for name in _SHOWN if name in figures),
         "",

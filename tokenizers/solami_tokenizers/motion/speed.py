@@ -16,11 +16,11 @@ from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.seams import ReplyDecoder, seam_jump
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["CHUNK_TOKENS", "closed_loop_speed", "minute_figures", "seam_figures", "speed", "stream_figures"]
+__all__ = ["CHUNK_TOKENS", "minute_figures", "seam_figures", "speed", "stream_figures"]
 
 CHUNK_TOKENS = 3  # 0.4 s, what a language model gives at a time
 STREAMS = 64
-_CLOSED_LOOP_FRAMES = 300
+_IN_A_LOOP_FRAMES = 300  # are enough where each token waits for the one before
 _PAST_TOKENS = 48  # more than the symmetric decoder's 22
 
 
@@ -31,25 +31,15 @@ def speed(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
     try:
         x = torch.from_numpy(features)
         codes = tokenizer.encode(x)
+        seen, repeats = (x, 5) if tokenizer.encoding == "open" else (x[:_IN_A_LOOP_FRAMES], 2)
         figures = {
-            "encode_fps": len(x) / _best_s(lambda: tokenizer.encode(x)),
+            "encode_fps": len(seen) / _best_s(lambda: tokenizer.encode(seen), repeats),
             "decode_fps": len(x) / _best_s(lambda: tokenizer.decode(codes)),
             "first_chunk_ms": 1e3 * _best_s(lambda: _first_chunk(tokenizer, codes), repeats=30, middle=True),
         }
         if tokenizer.settings.network == "causal":
-            figures |= _many(tokenizer, codes)
+            figures |= _many(tokenizer, x, codes)
         return figures
-    finally:
-        torch.set_num_threads(threads)
-
-
-def closed_loop_speed(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:
-    """Return frames a second that one stream (T, D) encodes in closed loop on one core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        x = torch.from_numpy(features[:_CLOSED_LOOP_FRAMES])
-        return {"encode_fps": len(x) / _best_s(lambda: tokenizer.encode(x), repeats=2)}
     finally:
         torch.set_num_threads(threads)
 
@@ -71,13 +61,19 @@ def _first_chunk(tokenizer: MotionTokenizer, codes: torch.Tensor) -> None:
         tokenizer.decode(codes[:CHUNK_TOKENS])
 
 
-def _many(tokenizer: MotionTokenizer, codes: torch.Tensor) -> dict[str, float]:
-    stream = tokenizer.stream_decoder(STREAMS)
+def _many(tokenizer: MotionTokenizer, features: torch.Tensor, codes: torch.Tensor) -> dict[str, float]:
+    """Return what a chunk of many streams takes: decoded, in milliseconds and as a share of real time, and encoded."""
+    stream, source = tokenizer.stream_decoder(STREAMS), tokenizer.stream_encoder(STREAMS)
     at = torch.arange(STREAMS * CHUNK_TOKENS) % len(codes)
     piece = codes[at].reshape(STREAMS, CHUNK_TOKENS, codes.shape[1])
-    took_s = _best_s(lambda: stream.push(piece))
+    seen = features[torch.arange(STREAMS * CHUNK_TOKENS * STRIDE) % len(features)].unflatten(0, (STREAMS, -1))
+    took_s, encoding_s = _best_s(lambda: stream.push(piece)), _best_s(lambda: source.push(seen))
     played_s = CHUNK_TOKENS * STRIDE / FPS
-    return {f"streams_{STREAMS}_ms": 1e3 * took_s, f"streams_{STREAMS}_load": took_s / played_s}
+    return {
+        f"streams_{STREAMS}_ms": 1e3 * took_s,
+        f"streams_{STREAMS}_load": took_s / played_s,
+        f"encode_{STREAMS}_load": encoding_s / played_s,
+    }
 
 
 def stream_figures(tokenizer: MotionTokenizer, features: np.ndarray) -> dict[str, float]:

@@ -18,7 +18,7 @@ from solami_tokenizers.motion.streaming import Carry, StreamState
 if TYPE_CHECKING:
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["StreamDecoder", "StreamEncoder", "features_of_streams"]
+__all__ = ["StreamDecoder", "StreamEncoder", "features_of_streams", "need_whole_tokens"]
 
 
 def _need_causal(tokenizer: "MotionTokenizer") -> None:
@@ -33,6 +33,12 @@ def features_of_streams(tokenizer: "MotionTokenizer", features: Tensor, batch: i
     if len(x) != batch:
         raise InputError(f"features of {len(x)} streams; this encoder has {batch}")
     return x
+
+
+def need_whole_tokens(waiting: Tensor) -> None:
+    """Raise InputError when frames (B, n, D) wait for the rest of their token."""
+    if waiting.shape[1]:
+        raise InputError(f"{waiting.shape[1]} frames wait for the rest of their token; reset at a token's end")
 
 
 class StreamEncoder:
@@ -51,10 +57,7 @@ class StreamEncoder:
             self._waiting = torch.zeros(self._batch, 0, self._tokenizer.settings.feature_width, device=device)
             self._last = self._waiting
             return
-        if self._waiting.shape[1]:
-            raise InputError(
-                f"{self._waiting.shape[1]} frames wait for the rest of their token; reset at a token's end"
-            )
+        need_whole_tokens(self._waiting)
         self.state.reset(streams)
 
     @torch.inference_mode()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from solami_protocol.errors import InputError
+from solami_tokenizers.encoding import Encoding
 from solami_tokenizers.motion.clip import Clip
 from solami_tokenizers.motion.contacts import gated_path
 from solami_tokenizers.motion.features import RootState, body_features, hand_features, pose_of, to_clip
@@ -50,9 +51,8 @@ class MotionTokenizer(nn.Module):
 
     mean: Tensor
     deviation: Tensor
-    closed_loop: bool = False
-    """How it encodes: by the encoder alone, or by what the decoder makes of each code (see `closed_loop`). That is
-    nearer, above all to motion of a kind that was not trained on, and a hundred times slower."""
+    encoding: Encoding = "open"
+    """How it encodes. A tokenizer from files takes `closed` where it can, one that trains `open`."""
 
     def __init__(self, settings: TokenizerSettings, normaliser: Normaliser) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class MotionTokenizer(nn.Module):
             x = _hold(x, given.to(x.device))
         batched = x if x.ndim == 3 else x[None]
         tokens = -(-batched.shape[1] // STRIDE)
-        if self.closed_loop:
+        if self.encoding != "open":
             loop = self.stream_encoder(len(batched))
             held = loop.push(_held(batched, STRIDE * tokens))
             codes = torch.stack(held) if isinstance(held, list) else held[None]
@@ -187,10 +187,12 @@ class MotionTokenizer(nn.Module):
 
     def stream_encoder(self, batch: int = 1) -> "StreamEncoder | ClosedLoopEncoder":
         """Return a new stream of features to codes; InputError for a network that sees both ways."""
-        from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder
+        from solami_tokenizers.motion.closed_loop import CHOICE, SEARCH, ClosedLoopEncoder
         from solami_tokenizers.motion.streams import StreamEncoder
 
-        return ClosedLoopEncoder(self, batch) if self.closed_loop else StreamEncoder(self, batch)
+        if self.encoding == "open":
+            return StreamEncoder(self, batch)
+        return ClosedLoopEncoder(self, batch, SEARCH if self.encoding == "search" else CHOICE)
 
     def stream_decoder(self, batch: int = 1) -> "StreamDecoder":
         """Return a new stream of codes to features; InputError for a network that sees both ways."""
@@ -240,17 +242,20 @@ class MotionTokenizer(nn.Module):
         save(self, Path(folder), card)
 
     @classmethod
-    def from_pretrained(cls, name: Path | str, device: str = "cpu", *, closed_loop: bool = False) -> "MotionTokenizer":
-        """Return the tokenizer of a shipped name (`body-512`) or a folder, ready to use; closed_loop: how it encodes.
+    def from_pretrained(
+        cls, name: Path | str, device: str = "cpu", encoding: Encoding | None = None
+    ) -> "MotionTokenizer":
+        """Return the tokenizer of a shipped name (`body-512`) or a folder, ready to use.
 
-        Raises InputError that names the file and the fault, or when it cannot encode so.
+        encoding: None takes `closed` where the network can, else `open`. Raises InputError that names the file and the
+        fault, or when it cannot encode so.
         """
-        from solami_tokenizers.motion.closed_loop import need_searchable
+        from solami_tokenizers.motion.closed_loop import can_close, need_searchable
         from solami_tokenizers.motion.pretrained import load
 
         made = load(name).to(device).eval()
-        made.closed_loop = closed_loop
-        if closed_loop:
+        made.encoding = encoding or ("closed" if can_close(made) else "open")
+        if made.encoding != "open":
             need_searchable(made)
         return made
 
