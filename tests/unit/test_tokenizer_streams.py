@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solami_protocol.errors import InputError
+from solami_tokenizers.encoding import Encoding
 from solami_tokenizers.motion.networks import CausalConv, DoublingConv
 from solami_tokenizers.motion.normalise import Normaliser
 from solami_tokenizers.motion.quantisers import QuantiserSettings
@@ -110,6 +112,33 @@ def test_encoding_in_any_pieces_gives_the_codes_of_the_whole(
     whole = tokenizer.encode(x)
     assert got.shape == whole.shape == (-(-frames // 4), len(tokenizer.quantiser.sizes))
     assert torch.equal(got, whole)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    look=st.sampled_from(["none", "decoder"]),
+    kind=st.sampled_from(["ema", "residual"]),
+    how=st.sampled_from(["closed", "search"]),
+    frames=st.integers(1, 40),
+    cuts=st.lists(st.integers(0, 40), max_size=5),
+    late=st.integers(0, 5),
+)
+def test_in_closed_loop_streams_of_any_age_in_any_pieces_give_the_codes_of_the_whole(
+    look: str, kind: str, how: Encoding, frames: int, cuts: list[int], late: int
+) -> None:
+    """A stream that has run for `late` tokens stays beside one that begins."""
+    tokenizer = copy(TOKENIZERS[look, kind])
+    tokenizer.encoding = how
+    x, older = features(frames), features(4 * late + frames, seed=1)
+    stream = tokenizer.stream_encoder(2)
+    if late:
+        stream.push(torch.stack([older[: 4 * late]] * 2))
+        stream.reset(torch.tensor([True, False]))
+    both = torch.stack([x, older[4 * late :]])
+    got = [stream.push(both[:, part]) for part in pieces(frames, cuts)] + [stream.flush()]
+    young, old = (torch.cat([piece[b] for piece in got]) for b in (0, 1))
+    assert torch.equal(young, tokenizer.encode(x))
+    assert torch.equal(old, tokenizer.encode(older)[late:])
 
 
 def test_a_token_leaves_as_soon_as_its_look_ahead_is_there() -> None:
