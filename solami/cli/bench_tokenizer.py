@@ -133,7 +133,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     from solami_tokenizers.motion.speed import minute_figures, seam_figures, speed, stream_figures
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-    splits = sorted({clip.split for clip in data.clips} - {"train", "validation"})
+    splits = sorted({clip.split for clip in data.clips if not clip.split.endswith(("train", "validation"))})
     rows: dict[str, Any] = {}
     for row in track(folders, description="judging", console=errors):
         other = next((how for how in ALSO if row.endswith(f"_{how}")), None)

@@ -110,7 +110,7 @@ def train(
 def evaluate_(
     name: _Name,
     data: _Data = _COLLECTION,
-    splits: Annotated[str, typer.Option(help="Splits, by commas; all but train if not given.")] = "",
+    splits: Annotated[str, typer.Option(help="Splits, by commas; all but those to train on if not given.")] = "",
     encoding: _Encoding = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
@@ -128,7 +128,7 @@ def evaluate_(
         tokenizer = MotionTokenizer.from_pretrained(name, encoding=encoding)
         hands = tokenizer.settings.features == "hand"
         motion = load_data(data, hands=hands)
-        known = sorted({clip.split for clip in motion.clips} - {"train"})
+        known = sorted({clip.split for clip in motion.clips if not clip.split.endswith("train")})
         rows = {
             split: (evaluate_hands if hands else evaluate)(tokenizer, motion, split)
             for split in ([s.strip() for s in splits.split(",")] if splits else known)

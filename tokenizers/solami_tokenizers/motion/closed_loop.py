@@ -54,7 +54,7 @@ class Search:
 
 
 CHOICE = Search()
-"""Validation takes, body-512: 24.1 mm with 2, 4 and 8 codes alike to 0.3 mm (open loop 26.7); jitter 1.14 at a trust of
+"""Every other validation take, body-512: 24.1 mm with 2, 4 and 8 codes alike to 0.3 mm (open 26.7); jitter 1.14 at a trust of
 0.1, 1.09 at 0.3."""
 SEARCH = Search(damping=(0.2, 2.0), beam=8, trust=0.3)
 """Jitter of an earlier body-512 on validation takes: 1.22 at a trust of 0.15, 1.19 at 0.2, 1.14 at 0.3, at the same
