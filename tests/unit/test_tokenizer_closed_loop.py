@@ -13,8 +13,9 @@ from solami.cli.main import app
 from solami_protocol.errors import InputError
 from solami_tokenizers.encoding import Encoding
 from solami_tokenizers.motion.body_torch import root_track
-from solami_tokenizers.motion.closed_loop import SEARCH, ClosedLoopEncoder
+from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder
 from solami_tokenizers.motion.features import to_clip
+from solami_tokenizers.motion.goal import SEARCH
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.metrics import mpjpe_mm
 from solami_tokenizers.motion.streaming import Carry

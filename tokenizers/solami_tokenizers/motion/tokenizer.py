@@ -187,7 +187,8 @@ class MotionTokenizer(nn.Module):
 
     def stream_encoder(self, batch: int = 1) -> "StreamEncoder | ClosedLoopEncoder":
         """Return a new stream of features to codes; InputError for a network that sees both ways."""
-        from solami_tokenizers.motion.closed_loop import CHOICE, SEARCH, ClosedLoopEncoder
+        from solami_tokenizers.motion.closed_loop import ClosedLoopEncoder
+        from solami_tokenizers.motion.goal import CHOICE, SEARCH
         from solami_tokenizers.motion.streams import StreamEncoder
 
         if self.encoding == "open":
