@@ -137,8 +137,9 @@ def test_in_closed_loop_streams_of_any_age_in_any_pieces_give_the_codes_of_the_w
     both = torch.stack([x, older[4 * late :]])
     got = [stream.push(both[:, part]) for part in pieces(frames, cuts)] + [stream.flush()]
     young, old = (torch.cat([piece[b] for piece in got]) for b in (0, 1))
-    assert torch.equal(young, tokenizer.encode(x))
-    assert torch.equal(old, tokenizer.encode(older)[late:])
+    # compared with batches as large: in others the last bit may differ, and one near tie changes all that follows
+    assert torch.equal(young, tokenizer.encode(torch.stack([x, x]))[0])
+    assert torch.equal(old, tokenizer.encode(torch.stack([older, older]))[1, late:])
 
 
 def test_a_token_leaves_as_soon_as_its_look_ahead_is_there() -> None:
