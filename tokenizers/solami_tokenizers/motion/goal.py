@@ -46,7 +46,7 @@ CHOICE = Search()
 trust of 0.1, 1.09 at 0.3."""
 SEARCH = Search(damping=(0.2, 2.0), beam=24, trust=0.1)
 """Every third validation take, body-residual: 15.3 mm at a trust of 0.3, 14.6 at 0.15, 14.3 at 0.1 with 8 codes, 14.1
-with 16 and 13.7 with 24. Jitter of body-512, 8 codes: 1.09 at 0.15, 1.14 at 0.1, 1.18 at 0.05, where the error rises."""
+with 16 and 13.7 with 24. Jitter of body-512, 8 codes: 1.09 at 0.15, 1.14 at 0.1, 1.18 at 0.05."""
 
 
 class Goal:
