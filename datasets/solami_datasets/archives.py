@@ -31,16 +31,19 @@ def unpack_archive(source: Path, into: Path, limit_bytes: int = _LIMIT_BYTES) ->
             if hasattr(tarfile, "data_filter"):
                 tar.extractall(into, members, filter="data")
             else:  # Python before 3.11.4
-                tar.extractall(into, [member for member in members if _is_plain(member, into)])
+                _need_plain(members, into)
+                tar.extractall(into, members)
     except (OSError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, EOFError) as exc:
         raise InputError(f"{source}: neither a folder nor a whole archive ({exc}); expected .tar.* or .zip") from exc
 
 
-def _is_plain(member: tarfile.TarInfo, into: Path) -> bool:
-    """Return whether a member is a file or folder; raises TarError when it would lie outside of the folder."""
-    if not (into / member.name).resolve().is_relative_to(into.resolve()):
-        raise tarfile.TarError(f"{member.name} would lie outside of the folder")
-    return member.isfile() or member.isdir()
+def _need_plain(members: list[tarfile.TarInfo], into: Path) -> None:
+    """Raise TarError unless all members are files and folders that lie inside of the folder."""
+    for member in members:
+        if not (into / member.name).resolve().is_relative_to(into.resolve()):
+            raise tarfile.TarError(f"{member.name} would lie outside of the folder")
+        if not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name} is a link or device; unpacked from Python 3.11.4 on only")
 
 
 def _check(source: Path, size: int, limit_bytes: int) -> None:

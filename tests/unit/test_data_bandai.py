@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from solami.cli.data import app
+from solami_datasets.archives import unpack_archive
 from solami_datasets.bandai import ClipName, clips_in, open_subset, parse_name, wave_clip
 from solami_protocol.errors import InputError
 from solami_tokenizers.motion.bvh import parse_bvh
@@ -120,3 +121,22 @@ def test_the_six_original_files_come_out_again(tmp_path: Path) -> None:
             assert [j.name for j in ours.joints] == [j.name for j in theirs.joints]
             assert np.abs(ours.frames - theirs.frames).max() < 0.00051
             assert np.abs(ours.forward()[0] - theirs.forward()[0]).max() < 0.0024  # cm
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("name", "kind"), [("../out.bvh", tarfile.REGTYPE), ("link.bvh", tarfile.SYMTYPE)])
+def test_an_archive_cannot_reach_outside(
+    name: str, kind: bytes, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the filter of newer Pythons and, before 3.11.4, without."""
+    if not known:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    elif not hasattr(tarfile, "data_filter"):
+        pytest.skip("this Python has no filter")
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/passwd" if kind == tarfile.SYMTYPE else ""
+    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
+        tar.addfile(member)
+    with pytest.raises(InputError, match=r"bad\.tar: neither a folder nor a whole archive"):
+        unpack_archive(tmp_path / "bad.tar", tmp_path / "into")
+    assert not (tmp_path / "out.bvh").exists()
