@@ -9,7 +9,10 @@ from solami.cli import bank
 from solami_tokenizers.encoding import Encoding
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from solami_tokenizers.motion.motion_data import MotionData
+    from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 __all__ = ["app"]
 
@@ -23,6 +26,7 @@ _HOW = (
 )
 _Encoding = Annotated[Encoding | None, typer.Option(help=_HOW)]
 _COLLECTION = Path("runs/data/motion")
+_PIECE = 60  # frames that are encoded before the bar moves on
 
 
 @app.callback()
@@ -117,9 +121,10 @@ def evaluate_(
     """Judge a tokenizer on clips that it was not trained on; one column a split."""
     import json
 
+    from rich.progress import track
     from rich.table import Table
 
-    from solami.cli.console import console, fail_politely
+    from solami.cli.console import console, errors, fail_politely
     from solami_tokenizers.motion.evaluation import evaluate
     from solami_tokenizers.motion.hands import evaluate_hands
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
@@ -129,11 +134,13 @@ def evaluate_(
         hands = tokenizer.settings.features == "hand"
         motion = load_data(data, hands=hands)
         known = sorted({clip.split for clip in motion.clips if not clip.split.endswith("train")})
+        wanted = [s.strip() for s in splits.split(",")] if splits else known
         rows = {
             split: (evaluate_hands if hands else evaluate)(tokenizer, motion, split)
-            for split in ([s.strip() for s in splits.split(",")] if splits else known)
+            for split in track(wanted, description="judging", console=errors, transient=True)
         }
-        table = Table(title=f"{name}: {tokenizer.parameters_count / 1e6:.2f} M parameters")
+        size = f"{tokenizer.parameters_count / 1e6:.2f} M parameters"
+        table = Table(title=f"{name}: {size}, encoding: {tokenizer.encoding}")
         table.add_column("figure")
         for split in rows:
             table.add_column(split, justify="right")
@@ -142,7 +149,9 @@ def evaluate_(
         console.print(table)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps({"tokenizer": name, "rows": rows}, indent=1) + "\n")
+            out.write_text(
+                json.dumps({"tokenizer": name, "encoding": tokenizer.encoding, "rows": rows}, indent=1) + "\n"
+            )
             console.print(f"written: {out}", markup=False)
 
 
@@ -169,11 +178,28 @@ def encode(
         tokenizer = MotionTokenizer.from_pretrained(name, encoding=encoding)
         clip = resample(read_motion(motion))
         features = tokenizer.features_of(clip)
-        codes = tokenizer.encode(features)
+        codes = _encoded(tokenizer, features)
         made = Codes(codes=codes, frames=len(features), start=RootState.of(clip, 0), tokenizer=name)
         write_codes(out, made)
         bits = tokenizer.quantiser.bits * len(codes) / clip.duration_s
         console.print(f"{out}: {len(codes)} tokens x {codes.shape[1]} codes, {bits:.0f} bit/s", markup=False)
+
+
+def _encoded(tokenizer: "MotionTokenizer", features: "np.ndarray") -> "np.ndarray":
+    """Return the codes (T', Q) of features (T, D), with a bar where that takes a while: pieces give the same codes."""
+    if tokenizer.encoding == "open":
+        return tokenizer.encode(features)
+    import torch
+    from rich.progress import track
+
+    from solami.cli.console import errors
+
+    stream, starts = tokenizer.stream_encoder(), range(0, len(features), _PIECE)
+    parts = [
+        stream.push(torch.from_numpy(features[k : k + _PIECE]))
+        for k in track(starts, description="encoding", console=errors, transient=True)
+    ]
+    return torch.cat([*parts, stream.flush()]).numpy()  # type: ignore[list-item]
 
 
 @app.command()
