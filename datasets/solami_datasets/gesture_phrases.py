@@ -5,7 +5,6 @@ farthest way from rest: what the eye takes for "there it is".
 """
 
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,8 +126,7 @@ def bank_gestures(
             continue
         if content in GESTURES_OF and (made := _found(data, entry)) is not None:
             found.setdefault(content, []).append(made)
-    quick = copy(tokenizer)  # the same weights: who is worth a closer look is seen at a glance
-    quick.encoding = "open"
+    quick = tokenizer.encoding_as("open")  # who is worth a closer look is seen at a glance
     near = [group for content in sorted(found) for group in _near(found[content])]
     chosen: dict[str, BankedGesture] = {}
     for number, group in enumerate(near):

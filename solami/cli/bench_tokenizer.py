@@ -23,8 +23,8 @@ ROWS = {
     "solami_net_our_features": "body-solami-net",
     "solami_own_width": "body-solami-wide",
 }
-OURS = ("ours_512", "ours_largest", "ours_residual")
-ALSO: tuple[Encoding, ...] = ("open", "search")
+_OURS = ("ours_512", "ours_largest", "ours_residual")
+_ALSO: tuple[Encoding, ...] = ("open", "search")
 """Other ways to encode than the one that is used when nothing is said; each ends the name of a row of its own."""
 _SEEDS = ("body-512-seed0", "body-512-seed1", "body-512-seed2")
 _SEAMS = 12
@@ -119,7 +119,7 @@ def _rows(runs: Path, named: dict[str, str]) -> dict[str, str]:
         elif name in shipped:
             out[row] = name
     out |= named
-    return out | {f"{row}_{how}": out[row] for row in OURS if row in out for how in ALSO} | named
+    return out | {f"{row}_{how}": out[row] for row in _OURS if row in out for how in _ALSO} | named
 
 
 def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _measure(folders: dict[str, str], data: "MotionData", baselines: bool) -> di
     splits = sorted({clip.split for clip in data.clips if not clip.split.endswith(("train", "validation"))})
     rows: dict[str, Any] = {}
     for row in track(folders, description="judging", console=errors):
-        other = next((how for how in ALSO if row.endswith(f"_{how}")), None)
+        other = next((how for how in _ALSO if row.endswith(f"_{how}")), None)
         made = MotionTokenizer.from_pretrained(folders[row], encoding=other)
         by_split = {split: evaluate(made, data, split) for split in splits}
         clips = [clip for clip in clips_of(data, data.of(_HEADLINE)) if clip.frames > 8]

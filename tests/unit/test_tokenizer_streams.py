@@ -3,7 +3,6 @@
 import itertools
 import subprocess
 import sys
-from copy import copy
 
 import numpy as np
 import pytest
@@ -127,8 +126,7 @@ def test_in_closed_loop_streams_of_any_age_in_any_pieces_give_the_codes_of_the_w
     look: str, kind: str, how: Encoding, frames: int, cuts: list[int], late: int
 ) -> None:
     """A stream that has run for `late` tokens stays beside one that begins."""
-    tokenizer = copy(TOKENIZERS[look, kind])
-    tokenizer.encoding = how
+    tokenizer = TOKENIZERS[look, kind].encoding_as(how)
     x, older = features(frames), features(4 * late + frames, seed=1)
     stream = tokenizer.stream_encoder(2)
     if late:

@@ -10,7 +10,7 @@ from torch import Tensor
 from solami_protocol.skeleton import FPS, PARENTS, REST_OFFSETS
 from solami_tokenizers.motion.features import BODY_JOINTS, VELOCITY, YAW_RATE
 
-__all__ = ["joint_places", "joint_steps", "root_track"]
+__all__ = ["joint_places", "joint_steps", "root_track", "turned_about_vertical"]
 
 
 def _levels() -> list[list[int]]:
@@ -75,14 +75,17 @@ def joint_steps(body: Tensor, places: Tensor) -> Tensor:
 
     places: (B, T, 22, 3) of the same features.
     """
-    yaw = body[:, 1:, YAW_RATE] / FPS  # (B, T - 1, 1)
-    before = places[:, :-1]
-    sin, cos = torch.sin(-yaw), torch.cos(-yaw)
-    turned_x = cos * before[..., 0] + sin * before[..., 2]
-    turned_z = cos * before[..., 2] - sin * before[..., 0]
-    steps = places[:, 1:] - torch.stack([turned_x, before[..., 1], turned_z], dim=-1)
+    yaw = body[:, 1:, YAW_RATE].squeeze(-1) / FPS  # (B, T - 1)
+    steps = places[:, 1:] - turned_about_vertical(places[:, :-1], -yaw)
     root = body[:, 1:, VELOCITY] / FPS
     return steps + torch.stack([root[..., 0], torch.zeros_like(root[..., 0]), root[..., 1]], dim=-1)[..., None, :]
+
+
+def turned_about_vertical(places: Tensor, yaw: Tensor) -> Tensor:
+    """Return places (..., T, J, 3) turned about the vertical by angles (..., T) in radians."""
+    sin, cos = torch.sin(yaw)[..., None], torch.cos(yaw)[..., None]
+    x, y, z = places.unbind(-1)
+    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=-1)
 
 
 def root_track(body: Tensor, start: Tensor | None = None, *, first: bool = True) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from solami_tokenizers.motion.body_torch import joint_places, root_track
+from solami_tokenizers.motion.body_torch import joint_places, root_track, turned_about_vertical
 from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
@@ -84,7 +84,7 @@ class Goal:
         flat = shown.flatten(0, 1)
         start = self._root.repeat_interleave(several, 0)
         root = self._track(flat, start, several).unflatten(0, (batch, several)) - self._way[:, None]
-        places = _turned(joint_places(flat).unflatten(0, (batch, several)), root[..., 2])
+        places = turned_about_vertical(joint_places(flat).unflatten(0, (batch, several)), root[..., 2])
         off = places - self._places[:, None]
         zero = torch.zeros_like(root[..., 2])
         world = off + torch.stack([root[..., 0], zero, root[..., 1]], dim=-1)[..., None, :]
@@ -100,10 +100,3 @@ class Goal:
         ]
         weighted = [(weight * part.flatten(3) * frames[:, None, :, None]).flatten(2) for part, weight, frames in parts]
         return torch.cat(weighted, dim=2), world, root
-
-
-def _turned(places: Tensor, yaw: Tensor) -> Tensor:
-    """Return places (..., F, J, 3) turned about the vertical by angles (..., F)."""
-    sin, cos = yaw.sin()[..., None], yaw.cos()[..., None]
-    x, y, z = places.unbind(-1)
-    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=-1)

@@ -7,6 +7,7 @@
 Streams: `tok.stream_encoder()` and `tok.stream_decoder()` (see `streams`).
 """
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,16 @@ class MotionTokenizer(nn.Module):
 
         return StreamDecoder(self, batch)
 
+    def encoding_as(self, encoding: Encoding) -> "MotionTokenizer":
+        """Return a tokenizer of the same weights that encodes in another way; raises InputError when it cannot."""
+        from solami_tokenizers.motion.closed_loop import need_searchable
+
+        if encoding != "open":
+            need_searchable(self)
+        other = copy(self)
+        other.encoding = encoding
+        return other
+
     # ---- clips ----
 
     def features_of(self, clip: Clip) -> np.ndarray:
@@ -251,14 +262,11 @@ class MotionTokenizer(nn.Module):
         encoding: None takes `closed` where the network can, else `open`. Raises InputError that names the file and the
         fault, or when it cannot encode so.
         """
-        from solami_tokenizers.motion.closed_loop import can_close, need_searchable
+        from solami_tokenizers.motion.closed_loop import can_close
         from solami_tokenizers.motion.pretrained import load
 
         made = load(name).to(device).eval()
-        made.encoding = encoding or ("closed" if can_close(made) else "open")
-        if made.encoding != "open":
-            need_searchable(made)
-        return made
+        return made.encoding_as(encoding or ("closed" if can_close(made) else "open"))
 
 
 def _held(x: Tensor, length: int) -> Tensor:
