@@ -139,8 +139,7 @@ def evaluate_(
             split: (evaluate_hands if hands else evaluate)(tokenizer, motion, split)
             for split in track(wanted, description="judging", console=errors, transient=True)
         }
-        size = f"{tokenizer.parameters_count / 1e6:.2f} M parameters"
-        table = Table(title=f"{name}: {size}, encoding: {tokenizer.encoding}")
+        table = Table(title=f"{name} ({tokenizer.encoding}): {tokenizer.parameters_count / 1e6:.2f} M parameters")
         table.add_column("figure")
         for split in rows:
             table.add_column(split, justify="right")
