@@ -188,17 +188,15 @@ def _encoded(tokenizer: "MotionTokenizer", features: "np.ndarray") -> "np.ndarra
     """Return the codes (T', Q) of features (T, D), with a bar where that takes a while: pieces give the same codes."""
     if tokenizer.encoding == "open":
         return tokenizer.encode(features)
-    import torch
+    import numpy as np
     from rich.progress import track
 
     from solami.cli.console import errors
+    from solami_tokenizers.motion.streams import encoded_in_pieces
 
-    stream, starts = tokenizer.stream_encoder(), range(0, len(features), _PIECE)
-    parts = [
-        stream.push(torch.from_numpy(features[k : k + _PIECE]))
-        for k in track(starts, description="encoding", console=errors, transient=True)
-    ]
-    return torch.cat([*parts, stream.flush()]).numpy()  # type: ignore[list-item]
+    pieces = encoded_in_pieces(tokenizer, features, _PIECE)
+    count = -(-len(features) // _PIECE) + 1
+    return np.concatenate(list(track(pieces, "encoding", count, console=errors, transient=True)))
 
 
 @app.command()

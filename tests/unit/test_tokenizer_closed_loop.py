@@ -19,6 +19,7 @@ from solami_tokenizers.motion.goal import SEARCH
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.metrics import mpjpe_mm
 from solami_tokenizers.motion.streaming import Carry
+from solami_tokenizers.motion.streams import encoded_in_pieces
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
 
@@ -76,6 +77,9 @@ def test_streamed_and_in_batches_it_gives_the_same_codes(closed_loop: MotionToke
     stream = closed_loop.stream_encoder()
     pieces = [stream.push(odd[a:b]) for a, b in ((0, 3), (3, 4), (4, 21), (21, 45))]
     assert torch.equal(torch.cat([*pieces, stream.flush()]), whole)
+    in_pieces = list(encoded_in_pieces(closed_loop, odd[:45].numpy(), 20))
+    assert np.array_equal(np.concatenate(in_pieces), whole)
+    assert [len(piece) for piece in in_pieces] == [5, 5, 1, 1]
     again = closed_loop.stream_encoder(2)
     mirrored = odd[:45].flip(0)
     first, second = again.push(torch.stack([odd[:45], mirrored]))

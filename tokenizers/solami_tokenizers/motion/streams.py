@@ -6,8 +6,10 @@ a batch of B streams that advance together takes (B, n, D) and gives a list of B
 where some streams are younger than others.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ from solami_tokenizers.motion.streaming import Carry, StreamState
 if TYPE_CHECKING:
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["StreamDecoder", "StreamEncoder", "features_of_streams", "need_whole_tokens"]
+__all__ = ["StreamDecoder", "StreamEncoder", "encoded_in_pieces", "features_of_streams", "need_whole_tokens"]
 
 
 def _need_causal(tokenizer: "MotionTokenizer") -> None:
@@ -96,6 +98,22 @@ class StreamEncoder:
 
     def _given(self, out: list[Tensor]) -> Tensor | list[Tensor]:
         return out[0] if self._batch == 1 else out
+
+
+def encoded_in_pieces(tokenizer: "MotionTokenizer", features: np.ndarray, frames: int) -> Iterator[np.ndarray]:
+    """Yield the codes (k, Q) of features (T, D), one array for each piece of so many frames and one for the rest.
+
+    Together they are what `encode` gives, for whoever wants to show how far it is.
+    """
+    stream = tokenizer.stream_encoder()
+    for start in range(0, len(features), frames):
+        yield _one(stream.push(torch.from_numpy(features[start : start + frames])))
+    yield _one(stream.flush())
+
+
+def _one(codes: Tensor | list[Tensor]) -> np.ndarray:
+    assert isinstance(codes, Tensor)  # a single stream
+    return codes.numpy(force=True)
 
 
 class StreamDecoder:
