@@ -66,6 +66,7 @@ def train(
     from solami.cli.console import console, errors, fail_politely
     from solami_protocol.errors import InputError
     from solami_protocol.settings import load_settings
+    from solami_tokenizers.motion.fine_tuning import begun_settings
     from solami_tokenizers.motion.model_card import write_card
     from solami_tokenizers.motion.trainer_config import TrainSettings
     from solami_tokenizers.motion.training import LAST, LOG, Trainer
@@ -73,7 +74,7 @@ def train(
 
     stopping: list[int] = []
     with fail_politely():
-        settings = load_settings(TrainSettings, "train", config, overrides or ())
+        settings = begun_settings(load_settings(TrainSettings, "train", config, overrides or ()))
         last = settings.folder / LAST
         if last.exists() and not (resume or replace):
             raise InputError(f"{last} exists: go on with --resume, or start anew with --replace")

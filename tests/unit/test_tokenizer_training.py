@@ -21,8 +21,10 @@ from solami_tokenizers.motion.features import body_features, pose_of, root_path,
 from solami_tokenizers.motion.heading import turn_xz, yaw_quaternion
 from solami_tokenizers.motion.kinematics import forward
 from solami_tokenizers.motion.losses import LossSettings, losses_of
+from solami_tokenizers.motion.model_card import write_card
 from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
 from solami_tokenizers.motion.normalise import Normaliser
+from solami_tokenizers.motion.pretrained import settings_of
 from solami_tokenizers.motion.tokenizer import MotionTokenizer, Reconstruction
 from solami_tokenizers.motion.trainer_config import AugmentSettings, TrainSettings
 from solami_tokenizers.motion.training import Trainer, learning_rate
@@ -333,3 +335,55 @@ def test_features_of_nothing_but_zeros_give_finite_gradients() -> None:
     joint_places(x).square().sum().backward()
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
+
+
+def test_a_training_goes_on_from_a_finished_tokenizer(data: MotionData, tmp_path: Path) -> None:
+    trainer = Trainer(settings(tmp_path), data)
+    assert trainer.run()
+    best = tmp_path / "t" / "best"
+    moved = replace(data, body=data.body + np.float32(0.5))  # other statistics than the tokenizer's
+    more = ["name=u", f"start={best}", "tokenizer.quantiser.revive_below=0.25"]
+    tuned = Trainer(settings(tmp_path, *more), moved)
+    finished = MotionTokenizer.from_pretrained(best).state_dict()
+    for name, value in tuned.tokenizer.state_dict().items():
+        assert torch.equal(value, finished[name]), name
+    assert tuned.settings.tokenizer.quantiser.revive_below == 0.25
+    tuned.train_step()
+    kernels = [n for n in finished if n.startswith("encoder") and n.endswith("weight")]
+    assert kernels
+    assert not any(torch.equal(tuned.tokenizer.state_dict()[n], finished[n]) for n in kernels)
+    bare = load_settings(TrainSettings, "train", None, [f"start={best}", f"out={tmp_path}"], env={})
+    assert Trainer(bare, data).tokenizer.settings == trainer.tokenizer.settings
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ("tokenizer.width=32", "tokenizer.width is 32, that of start="),
+        ("tokenizer.quantiser.size=32", "tokenizer.quantiser.size is 32"),
+        ("tokenizer.features=hand", "tokenizer.features is hand"),
+        ("start=nowhere", "'nowhere' is neither a folder nor a tokenizer that ships"),
+    ],
+)
+def test_another_make_than_that_of_the_start_is_refused(
+    data: MotionData, tmp_path: Path, asked: str, fault: str
+) -> None:
+    Trainer(settings(tmp_path), data).keep(tmp_path / "t")
+    with pytest.raises(InputError, match=fault):
+        Trainer(settings(tmp_path, f"start={tmp_path / 't'}", asked), data)
+
+
+def test_the_card_names_the_licences_of_what_it_began_with(data: MotionData, tmp_path: Path) -> None:
+    free = replace(data, clips=tuple(replace(c, source="mine", licence="CC0-1.0") for c in data.clips))
+    tuned = settings(tmp_path, "start=body-512")
+    bare = tuned.model_copy(update={"tokenizer": settings_of("body-512")})
+    trainer = Trainer(bare, free)
+    trainer.keep(tmp_path / "u")
+    write_card(tmp_path / "u", bare, free, 1.0)
+    card = (tmp_path / "u" / "README.md").read_text()
+    assert "Licence: CC-BY-NC-4.0; CC0-1.0 (follows the training data)." in card
+    assert "Begun with `body-512`: CC-BY-NC-4.0; then trained on:\n\n| data | licence | minutes |" in card
+    (tmp_path / "u" / "README.md").unlink()
+    nameless = bare.model_copy(update={"start": str(tmp_path / "u")})
+    write_card(tmp_path / "u", nameless, free, 1.0)
+    assert "Licence: CC0-1.0; not stated" in (tmp_path / "u" / "README.md").read_text()

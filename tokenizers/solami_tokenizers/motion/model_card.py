@@ -8,12 +8,15 @@ from solami_tokenizers.motion.evaluation import evaluate
 from solami_tokenizers.motion.hands import evaluate_hands
 from solami_tokenizers.motion.motion_data import VALIDATION, MotionData
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
-from solami_tokenizers.motion.tokenizer_folder import CARD
+from solami_tokenizers.motion.tokenizer_folder import CARD, folder_of
 from solami_tokenizers.motion.trainer_config import TrainSettings
 
 __all__ = ["write_card"]
 
 _SHOWN = ("mpjpe_mm", "pa_mpjpe_mm", "wrist_mm", "jitter_ratio", "energy_ratio", "foot_skate_cm_s", "entropy")
+
+
+_LICENCE, _BETWEEN = "Licence: ", "; "
 
 
 def write_card(folder: Path, settings: TrainSettings, data: MotionData, trained_s: float) -> dict[str, float]:
@@ -35,7 +38,8 @@ def _text(
     sources: dict[tuple[str, str], int] = defaultdict(int)
     for clip in data.of(*settings.train_splits):
         sources[clip.source or "unnamed", clip.licence or "not stated"] += clip.frames
-    licences = sorted({licence for _, licence in sources})
+    began = _licences(settings.start) if settings.start else set()
+    licences = sorted({licence for _, licence in sources} | began)
     sizes = " x ".join(str(size) for size in tokenizer.quantiser.sizes)
     ahead = tokenizer.look_ahead_frames
     lines = [
@@ -45,8 +49,9 @@ def _text(
         f"{sizes} codes, 7.5 tokens/s, {7.5 * tokenizer.quantiser.bits:.0f} bit/s, "
         f"{ahead} frames of look-ahead ({ahead / FPS * 1000:.0f} ms).",
         "",
-        f"Licence: {'; '.join(licences)} (follows the training data).",
+        f"{_LICENCE}{_BETWEEN.join(licences)} (follows the training data).",
         "",
+        *([f"Begun with `{settings.start}`: {_BETWEEN.join(sorted(began))}; then trained on:", ""] if began else []),
         "| data | licence | minutes |",
         "|---|---|---|",
         *(f"| {name} | {lic} | {frames / FPS / 60:.1f} |" for (name, lic), frames in sorted(sources.items())),
@@ -63,3 +68,12 @@ def _text(
         "",
     ]
     return "\n".join(lines)
+
+
+def _licences(name: str) -> set[str]:
+    """Return what the card of a tokenizer says of its licences: what was learnt from them stays learnt."""
+    card = folder_of(name) / CARD
+    for line in card.read_text().splitlines() if card.exists() else ():
+        if line.startswith(_LICENCE):
+            return set(line.removeprefix(_LICENCE).partition(" (follows")[0].split(_BETWEEN))
+    return {"not stated"}

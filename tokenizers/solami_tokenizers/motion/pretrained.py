@@ -20,7 +20,7 @@ from solami_tokenizers.motion.tokenizer import MotionTokenizer
 from solami_tokenizers.motion.tokenizer_config import TokenizerSettings
 from solami_tokenizers.motion.tokenizer_folder import CARD, CONFIG, WEIGHTS, config_of, folder_of, read_settings
 
-__all__ = ["build", "load", "pack", "save"]
+__all__ = ["build", "load", "pack", "save", "settings_of"]
 
 # running sums of the codebook: training resumes from its own checkpoints, decoding needs none of them
 _TRAINING_ONLY = ("embed_avg", "cluster_size", "initted")
@@ -48,7 +48,7 @@ def load(name: Path | str) -> MotionTokenizer:
     Raises InputError that names the file and the fault.
     """
     folder = folder_of(name)
-    settings = _settings(folder / CONFIG)
+    settings = settings_of(folder)
     tensors = _tensors(folder / WEIGHTS)
     return build(settings, tensors, str(folder / WEIGHTS))
 
@@ -97,7 +97,9 @@ def build(settings: TokenizerSettings, tensors: dict[str, Tensor], where: str) -
     return tokenizer.eval()
 
 
-def _settings(path: Path) -> TokenizerSettings:
+def settings_of(name: Path | str) -> TokenizerSettings:
+    """Return the settings of a tokenizer, its weights unread; raises InputError that names the file and the fault."""
+    path = folder_of(name) / CONFIG
     try:
         return TokenizerSettings.model_validate(read_settings(path))
     except ValidationError as exc:

@@ -69,6 +69,11 @@ class MotionTokenizer(nn.Module):
         self.register_buffer("deviation", torch.from_numpy(normaliser.deviation.copy()))
 
     @property
+    def normaliser(self) -> Normaliser:
+        """Return the statistics of its features."""
+        return Normaliser(self.mean.cpu().numpy(), self.deviation.cpu().numpy())
+
+    @property
     def look_ahead_frames(self) -> int:
         """Return how many frames after its own token a decoded frame may depend on, encoder and decoder together."""
         if self.settings.network == "symmetric":

@@ -43,6 +43,8 @@ class TrainSettings(Settings):
     """A collection that `solami data prepare` wrote, or a `.npz` of `MotionData`."""
     train_splits: tuple[str, ...] = ("train",)
     """What to learn from; `authored_train` adds made-up motion where a collection has it."""
+    start: str = ""
+    """A tokenizer, shipped or a folder, to begin with: its make, weights, codes and statistics. Empty: begin anew."""
     balance: float = Field(0, ge=0, le=1)
     """How much rare contents are drawn more often: 0 every frame alike, 1 every content alike. At 0.5 codes go to what
     is seldom asked for: body-512 had an entropy of .777 on validation clips, .790 at 0, both 25.8 mm."""

@@ -21,6 +21,7 @@ from torch import Tensor
 from solami_protocol.errors import InputError
 from solami_tokenizers.motion.batches import Batch, WindowSampler, features_for, frames_that_count
 from solami_tokenizers.motion.evaluation import evaluate
+from solami_tokenizers.motion.fine_tuning import begun, begun_settings
 from solami_tokenizers.motion.losses import Losses, losses_of
 from solami_tokenizers.motion.metrics import code_counts, entropy_share, perplexity, usage
 from solami_tokenizers.motion.motion_data import VALIDATION, MotionData
@@ -62,14 +63,14 @@ class Trainer:
         torch.set_num_threads(settings.threads)
         self.team = Team(settings.device)
         torch.manual_seed(settings.seed)
+        settings = begun_settings(settings)
         self.settings, self.data, self.overfit = settings, data, overfit
         kind = settings.tokenizer.features
         features = features_for(data, kind)
         clips = (data.with_hands if kind == "hand" else data.of)(*settings.train_splits)
-        seen = frames_that_count(data, clips, features)
-        normaliser = Normaliser.fit(seen) if settings.statistics == "floors" else Normaliser.plain(seen)
-        self.tokenizer = MotionTokenizer(settings.tokenizer, normaliser).to(self.team.device)
-        self.sampler = WindowSampler(data, clips, features, kind, normaliser, settings.augment, settings.balance)
+        made = begun(settings) if settings.start else _anew(settings, frames_that_count(data, clips, features))
+        self.tokenizer = made.to(self.team.device)
+        self.sampler = WindowSampler(data, clips, features, kind, made.normaliser, settings.augment, settings.balance)
         alone = self.team.size == 1
         self.rng = np.random.default_rng(settings.seed if alone else [settings.seed, self.team.rank])
         self.optimiser = Optimiser(self.tokenizer, settings.optimiser, settings.weight_decay)
@@ -277,6 +278,11 @@ class Trainer:
         self._codes = deque((c.cpu().numpy() for c in state["codes"]), maxlen=_CODES_KEPT)
         numbers = state["numbers"]
         self.step, self.trained_s, self.best_mm = numbers["step"], numbers["trained_s"], numbers["best_mm"]
+
+
+def _anew(settings: TrainSettings, seen: np.ndarray) -> MotionTokenizer:
+    fit = Normaliser.fit if settings.statistics == "floors" else Normaliser.plain
+    return MotionTokenizer(settings.tokenizer, fit(seen))
 
 
 class _Swapped:
