@@ -254,10 +254,13 @@ def compare(
     solami tokenizer compare body-512 body-residual
     solami tokenizer compare body-residual body-residual --b-encoding search --split other_source
     """
-    from solami.cli.console import console, fail_politely
+    from rich.progress import track
+
+    from solami.cli.console import console, errors, fail_politely
     from solami_datasets.filmstrip import film_strip, stacked, write_png
-    from solami_tokenizers.motion.compare import clips_to_show, compare_page
-    from solami_tokenizers.motion.evaluation import reconstruct
+    from solami_protocol.errors import InputError
+    from solami_tokenizers.motion.compare import compare_page, most_different
+    from solami_tokenizers.motion.evaluation import SHORTEST, long_enough, pairs_of
     from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
     with fail_politely():
@@ -268,13 +271,23 @@ def compare(
             second: MotionTokenizer.from_pretrained(b, encoding=b_encoding),
         }
         motion = load_data(data)
-        shown = clips_to_show(tokenizers, motion, split, [c.strip() for c in clips.split(",") if c.strip()])
+        known = {entry.name: entry for entry in long_enough(motion, motion.of(split))}
+        named = [c.strip() for c in clips.split(",") if c.strip()]
+        unknown = [name for name in named if name not in known]
+        if unknown or not known:
+            raise InputError(f"{data}: no clip {', '.join(unknown)} in split '{split}', {SHORTEST} frames or longer")
+        strips = out.suffix == ".png"
+        entries = [known[name] for name in named] if strips and named else list(known.values())
+        steps = track(tokenizers.values(), description="encoding", console=errors, transient=True)
+        made = [pairs_of(tokenizer, motion, entries) for tokenizer in steps]
+        shown = named or most_different(made)
         out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".png":
-            rows = [[clip, *(reconstruct(t, clip).made for t in tokenizers.values())] for clip in shown]
+        if strips:
+            by_name = {pairs[0].true.name: pairs for pairs in zip(*made, strict=True)}
+            rows = [[by_name[name][0].true, *(pair.made for pair in by_name[name])] for name in shown]
             write_png(out, stacked([film_strip(clip) for row in rows for clip in row]))
         else:
-            out.write_text(compare_page(tokenizers, motion, split, shown), encoding="utf-8")
+            out.write_text(compare_page(tokenizers, made, split, shown), encoding="utf-8")
         console.print(f"written: {out}", markup=False)
 
 

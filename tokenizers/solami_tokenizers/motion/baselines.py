@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from solami_tokenizers.motion.batches import frames_that_count
-from solami_tokenizers.motion.evaluation import SHORTEST, Pair, clips_of, mean_scores, scores
+from solami_tokenizers.motion.evaluation import Pair, clips_of, long_enough, mean_scores, scores
 from solami_tokenizers.motion.features import to_clip
 from solami_tokenizers.motion.motion_data import TRAIN, MotionData
 from solami_tokenizers.motion.networks import STRIDE
@@ -70,11 +70,10 @@ def evaluate_baseline(name: str, data: MotionData, splits: Iterable[str]) -> dic
     out: dict[str, dict[str, float]] = {}
     for split in splits:
         rows = []
-        for entry, clip in zip(data.of(split), clips_of(data, data.of(split)), strict=True):
+        entries = long_enough(data, data.of(split))
+        for entry, clip in zip(entries, clips_of(data, entries), strict=True):
             valid = data.valid[data.frames_of(entry)]
-            if valid.sum() < SHORTEST:
-                continue
             made = to_clip(make(data.body[data.frames_of(entry)]), name=clip.name)
-            rows.append(scores(Pair(clip, made, np.zeros((0, 1), np.int64)), valid))
+            rows.append(scores(Pair(clip, made, np.zeros((0, 1), np.int64), valid)))
         out[split] = mean_scores(rows)
     return out

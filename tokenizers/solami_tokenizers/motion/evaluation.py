@@ -16,7 +16,7 @@ from solami_tokenizers.motion.motion_data import ClipEntry, MotionData
 from solami_tokenizers.motion.networks import STRIDE
 from solami_tokenizers.motion.tokenizer import MotionTokenizer
 
-__all__ = ["SHORTEST", "Pair", "clips_of", "evaluate", "mean_scores", "reconstruct", "scores"]
+__all__ = ["SHORTEST", "Pair", "clips_of", "evaluate", "figures_of", "long_enough", "mean_scores", "pairs_of", "scores"]
 
 SHORTEST = 4  # undamaged frames of a clip that is judged: one token
 _TOGETHER = 16  # recordings that are encoded in closed loop side by side
@@ -24,28 +24,34 @@ _TOGETHER = 16  # recordings that are encoded in closed loop side by side
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A recording and its reconstruction, frame by frame."""
+    """A recording and its reconstruction, frame by frame, both from x = z = 0 and facing +z."""
 
     true: Clip
     made: Clip
     codes: np.ndarray
     """(T', Q) int64."""
+    valid: np.ndarray
+    """(T,) bool, frames of the recording that are not damaged."""
 
 
-def reconstruct(tokenizer: MotionTokenizer, clip: Clip, valid: np.ndarray | None = None) -> Pair:
-    """Return a clip and what the tokenizer makes of it, both from x = z = 0 and facing +z.
-
-    valid: (T,) bool, frames that are not damaged; None: all.
-    """
-    features = tokenizer.features_of(clip)
-    codes = tokenizer.encode(features, None if valid is None else valid[: len(features)])
-    return _pair(tokenizer, clip, codes, len(features))
+def long_enough(data: MotionData, entries: Iterable[ClipEntry]) -> list[ClipEntry]:
+    """Return the clips that can be judged: of four undamaged frames or more."""
+    return [entry for entry in entries if data.valid[data.frames_of(entry)].sum() >= SHORTEST]
 
 
-def _pair(tokenizer: MotionTokenizer, clip: Clip, codes: np.ndarray, frames: int) -> Pair:
-    decoded, contacts = tokenizer.decode_with_contacts(codes, frames=frames)
-    made = tokenizer.clip_of(decoded, contacts, RootState(), name=clip.name)
-    return Pair(clip, made, codes)
+def pairs_of(tokenizer: MotionTokenizer, data: MotionData, entries: Iterable[ClipEntry]) -> list[Pair]:
+    """Return recordings and what the tokenizer makes of them; those that cannot be judged are left out."""
+    entries = long_enough(data, entries)
+    clips = list(clips_of(data, entries))
+    valid = [data.valid[data.frames_of(entry)] for entry in entries]
+    features = [tokenizer.features_of(clip) for clip in clips]
+    codes = _encoded(tokenizer, features, valid)
+    pairs = []
+    for clip, x, code, mask in zip(clips, features, codes, valid, strict=True):
+        decoded, contacts = tokenizer.decode_with_contacts(code, frames=len(x))
+        made = tokenizer.clip_of(decoded, contacts, RootState(), name=clip.name)
+        pairs.append(Pair(clip, made, code, mask))
+    return pairs
 
 
 def _encoded(
@@ -73,16 +79,15 @@ def clips_of(data: MotionData, entries: Iterable[ClipEntry]) -> Iterable[Clip]:
         yield to_clip(data.body[data.frames_of(entry)], name=entry.name)
 
 
-def scores(pair: Pair, valid: np.ndarray | None = None) -> dict[str, float]:
+def scores(pair: Pair) -> dict[str, float]:
     """Return the figures of one clip (see `metrics`); SOLAMI's features lack the last frame, which is left out.
 
-    valid: (T,) bool, frames that are not damaged; None: all. Errors of poses are means over these, figures of
-    movement are those of the longest stretch of them.
+    Errors of poses are means over the undamaged frames, figures of movement those of the longest stretch of them.
     """
     frames = min(pair.true.frames, pair.made.frames)
     true = forward(pair.true.root_m[:frames], pair.true.rotations[:frames], body_only=True)[0]
     made = forward(pair.made.root_m[:frames], pair.made.rotations[:frames], body_only=True)[0]
-    whole = np.ones(frames, bool) if valid is None else valid[:frames]
+    whole = pair.valid[:frames]
     standing = contacts_of(pair.true)[:frames]
     away = np.linalg.norm(made[-1, 0, [0, 2]] - true[-1, 0, [0, 2]])
     turns = [clip.rotations[:frames, 1:22][whole] for clip in (pair.made, pair.true)]
@@ -127,21 +132,21 @@ def evaluate(tokenizer: MotionTokenizer, data: MotionData, split: str, clips: in
 
     Raises InputError when the split has no clip of four undamaged frames or more.
     """
-    rows, counts = [], [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
-    judged = [(e, data.valid[data.frames_of(e)]) for e in data.of(split)[:clips]]
-    judged = [(entry, valid) for entry, valid in judged if valid.sum() >= SHORTEST]
-    recordings = list(clips_of(data, [entry for entry, _ in judged]))
-    features = [tokenizer.features_of(clip) for clip in recordings]
-    codes = _encoded(tokenizer, features, [valid for _, valid in judged])
-    for clip, (_, valid), x, made in zip(recordings, judged, features, codes, strict=True):
-        rows.append(scores(_pair(tokenizer, clip, made, len(x)), valid))
-        for level, size in enumerate(tokenizer.quantiser.sizes):
-            counts[level] += metrics.code_counts(made[:, level], size)
-    if not rows:
+    pairs = pairs_of(tokenizer, data, data.of(split)[:clips])
+    if not pairs:
         raise InputError(f"motion data: no clip of {SHORTEST} or more frames in split '{split}'")
-    figures = mean_scores(rows)
+    return figures_of(tokenizer, pairs)
+
+
+def figures_of(tokenizer: MotionTokenizer, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Return the mean figures of pairs, at least one, and those of the tokenizer's codes."""
+    counts = [np.zeros(size, np.int64) for size in tokenizer.quantiser.sizes]
+    for pair in pairs:
+        for level, size in enumerate(tokenizer.quantiser.sizes):
+            counts[level] += metrics.code_counts(pair.codes[:, level], size)
+    figures = mean_scores([scores(pair) for pair in pairs])
     figures["code_usage"] = float(np.mean([metrics.usage(c) for c in counts]))
     figures["perplexity"] = float(np.mean([metrics.perplexity(c) for c in counts]))
     figures["entropy"] = float(np.mean([metrics.entropy_share(c) for c in counts]))
-    figures["clips"] = len(rows)
+    figures["clips"] = len(pairs)
     return figures
