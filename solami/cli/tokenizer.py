@@ -58,6 +58,7 @@ def train(
 
     \b
     solami tokenizer train configs/tokenizer/body-512.yaml minutes=60
+    solami tokenizer train configs/tokenizer/tune.yaml start=body-residual data=runs/data/mine name=mine
     """
     import signal
 

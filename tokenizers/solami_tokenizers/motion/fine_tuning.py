@@ -25,8 +25,8 @@ def begun_settings(settings: TrainSettings) -> TrainSettings:
     made = settings_of(settings.start).model_dump()
     codes = asked.pop("quantiser", {})
     for part, own, theirs in (("tokenizer.", asked, made), ("tokenizer.quantiser.", codes, made["quantiser"])):
-        for name in own.keys() - _LEARNING:
-            if own[name] != theirs[name]:
+        for name in own:
+            if name not in _LEARNING and own[name] != theirs[name]:
                 raise InputError(
                     f"{part}{name} is {own[name]}, that of start={settings.start} {theirs[name]}; take the "
                     "configuration that it was trained with, or leave `tokenizer` out"

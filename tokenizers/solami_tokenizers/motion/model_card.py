@@ -16,7 +16,7 @@ __all__ = ["write_card"]
 _SHOWN = ("mpjpe_mm", "pa_mpjpe_mm", "wrist_mm", "jitter_ratio", "energy_ratio", "foot_skate_cm_s", "entropy")
 
 
-_LICENCE, _BETWEEN = "Licence: ", "; "
+_LICENCE, _BETWEEN, _TRAINED = "Licence: ", "; ", "Trained for "
 
 
 def write_card(folder: Path, settings: TrainSettings, data: MotionData, trained_s: float) -> dict[str, float]:
@@ -51,12 +51,12 @@ def _text(
         "",
         f"{_LICENCE}{_BETWEEN.join(licences)} (follows the training data).",
         "",
-        *([f"Begun with `{settings.start}`: {_BETWEEN.join(sorted(began))}; then trained on:", ""] if began else []),
+        *_first(settings.start, began),
         "| data | licence | minutes |",
         "|---|---|---|",
         *(f"| {name} | {lic} | {frames / FPS / 60:.1f} |" for (name, lic), frames in sorted(sources.items())),
         "",
-        f"Trained for {trained_s / 3600:.2f} hours on {settings.device} ({settings.precision}), seed {settings.seed}.",
+        f"{_TRAINED}{trained_s / 3600:.2f} hours on {settings.device} ({settings.precision}), seed {settings.seed}.",
         "",
         f"| figure on validation clips, encoding: {tokenizer.encoding} | value |",
         "|---|---|",
@@ -70,10 +70,20 @@ def _text(
     return "\n".join(lines)
 
 
-def _licences(name: str) -> set[str]:
-    """Return what the card of a tokenizer says of its licences: what was learnt from them stays learnt."""
+def _first(start: str, licences: set[str]) -> list[str]:
+    if not start:
+        return []
+    how = _of_card(start, _TRAINED).removesuffix(".") or "a time not stated"
+    return [f"Begun with `{start}`: {_BETWEEN.join(sorted(licences))}; trained for {how}. Then trained on:", ""]
+
+
+def _of_card(name: str, mark: str) -> str:
+    """Return what a line of a tokenizer's card says after `mark`; empty without one."""
     card = folder_of(name) / CARD
-    for line in card.read_text().splitlines() if card.exists() else ():
-        if line.startswith(_LICENCE):
-            return set(line.removeprefix(_LICENCE).partition(" (follows")[0].split(_BETWEEN))
-    return {"not stated"}
+    lines = card.read_text().splitlines() if card.exists() else []
+    return next((line.removeprefix(mark) for line in lines if line.startswith(mark)), "")
+
+
+def _licences(name: str) -> set[str]:
+    """Return the licences of a tokenizer by its card: what was learnt under them stays learnt."""
+    return set((_of_card(name, _LICENCE).partition(" (follows")[0] or "not stated").split(_BETWEEN))
