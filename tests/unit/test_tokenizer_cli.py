@@ -64,7 +64,7 @@ def test_every_shipped_config_trains(config: Path, data: Path, tmp_path: Path) -
     done = invoke("train", str(config), f"data={data}", f"out={tmp_path}", "steps=2", "train_splits=[train]", *small)
     assert done.exit_code == 0, done.output
     card = (tmp_path / config.stem / "best/README.md").read_text()
-    assert f"Licence: {'CC-BY-NC-4.0; ' if begun else ''}CC0 " in card
+    assert ("Licence: CC-BY-NC-4.0; CC0; MIT (" if begun else "Licence: CC0 (") in card
     assert "7.5 tokens/s" in card
     assert str(tmp_path) not in card
 

@@ -381,8 +381,8 @@ def test_the_card_names_the_licences_of_what_it_began_with(data: MotionData, tmp
     trainer.keep(tmp_path / "u")
     write_card(tmp_path / "u", bare, free, 1.0)
     card = (tmp_path / "u" / "README.md").read_text()
-    assert "Licence: CC-BY-NC-4.0; CC0-1.0 (follows the training data)." in card
-    assert "Begun with `body-512`: CC-BY-NC-4.0; trained for 0." in card
+    assert "Licence: CC-BY-NC-4.0; CC0-1.0; MIT (follows the training data)." in card
+    assert "Begun with `body-512`: CC-BY-NC-4.0; MIT; trained for 0." in card
     assert "(bf16), seed 0. Then trained on:\n\n| data | licence | minutes |" in card
     (tmp_path / "u" / "README.md").unlink()
     nameless = bare.model_copy(update={"start": str(tmp_path / "u")})

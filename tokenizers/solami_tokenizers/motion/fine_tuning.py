@@ -17,6 +17,7 @@ _LEARNING = ("commitment", "decay", "revive_below", "drop")
 def begun_settings(settings: TrainSettings) -> TrainSettings:
     """Return the settings with the make of the tokenizer that they `start` from; as they are without one.
 
+    How codes are learnt (commitment, decay, revival) stays as the settings say.
     Raises InputError when it cannot be read, or when `tokenizer` asks for another make.
     """
     if not settings.start:
@@ -31,7 +32,7 @@ def begun_settings(settings: TrainSettings) -> TrainSettings:
                     f"{part}{name} is {own[name]}, that of start={settings.start} {theirs[name]}; take the "
                     "configuration that it was trained with, or leave `tokenizer` out"
                 )
-    learning: dict[str, Any] = {name: codes[name] for name in _LEARNING if name in codes}
+    learning: dict[str, Any] = {name: getattr(settings.tokenizer.quantiser, name) for name in _LEARNING}
     tokenizer = TokenizerSettings.model_validate(made | {"quantiser": made["quantiser"] | learning})
     return settings.model_copy(update={"tokenizer": tokenizer})
 
