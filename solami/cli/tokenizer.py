@@ -276,7 +276,8 @@ def compare(
         named = [c.strip() for c in clips.split(",") if c.strip()]
         unknown = [name for name in named if name not in known]
         if unknown or not known:
-            raise InputError(f"{data}: no clip {', '.join(unknown)} in split '{split}', {SHORTEST} frames or longer")
+            lack = f"clip {', '.join(unknown)}" if unknown else "clip"
+            raise InputError(f"{data}: no {lack} in split '{split}', {SHORTEST} undamaged frames or longer")
         strips = out.suffix == ".png"
         entries = [known[name] for name in named] if strips and named else list(known.values())
         steps = track(tokenizers.values(), description="encoding", console=errors, transient=True)
